@@ -1,0 +1,65 @@
+"""nnlib: neural networks in NumPy, small enough to read beside the book, with PyTorch's names.
+
+>>> import nnlib as nn
+>>> model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+"""
+
+from nnlib import classic, data, functional, init, optim, utils
+from nnlib.layers import (
+    ELU,
+    GELU,
+    Dropout,
+    Flatten,
+    Identity,
+    LeakyReLU,
+    Linear,
+    LogSoftmax,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+)
+from nnlib.losses import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss, NLLLoss
+from nnlib.module import Module, ModuleList, Parameter, Sequential
+from nnlib.settings import get_default_dtype, manual_seed, no_grad, set_default_dtype
+from nnlib.tensor import Tensor
+
+__all__ = [
+    "ELU",
+    "GELU",
+    "BCELoss",
+    "BCEWithLogitsLoss",
+    "CrossEntropyLoss",
+    "Dropout",
+    "Flatten",
+    "Identity",
+    "L1Loss",
+    "LeakyReLU",
+    "Linear",
+    "LogSoftmax",
+    "MSELoss",
+    "Module",
+    "ModuleList",
+    "NLLLoss",
+    "Parameter",
+    "ReLU",
+    "Sequential",
+    "SiLU",
+    "Sigmoid",
+    "Softmax",
+    "Softplus",
+    "Tanh",
+    "Tensor",
+    "classic",
+    "data",
+    "functional",
+    "get_default_dtype",
+    "init",
+    "manual_seed",
+    "no_grad",
+    "optim",
+    "set_default_dtype",
+    "utils",
+]

@@ -1,0 +1,408 @@
+"""The operations of the book: each is its forward equation and, beside each input, the gradient derived by hand.
+
+`d` is always the gradient of the loss with respect to the operation's result (∂L/∂result).
+"""
+
+import numpy as np
+
+from nnlib import settings
+from nnlib.tensor import Tensor, as_tensor, record
+
+# Activations: elementwise, any shape
+
+
+def relu(input):
+    """Return max(0, z): the positive part.
+
+    Derivative: 1 where z > 0, else 0 (at 0 itself, where there is none, 0 is used).
+    """
+    z = as_tensor(input)
+    return record(np.maximum(z.data, 0), (z, lambda d: d * (z.data > 0)))
+
+
+def leaky_relu(input, negative_slope=0.01):
+    """Return z where z > 0, else ``negative_slope`` · z.
+
+    Derivative: 1 where z > 0, else ``negative_slope``.
+    """
+    z = as_tensor(input)
+    slope = np.where(z.data > 0, 1, negative_slope).astype(z.dtype)
+    return record(z.data * slope, (z, lambda d: d * slope))
+
+
+def elu(input, alpha=1.0):
+    """Return z where z > 0, else α(eᶻ − 1).
+
+    Derivative: 1 where z > 0, else αeᶻ. Source: Clevert et al. (2016).
+    """
+    z = as_tensor(input)
+    below = alpha * np.expm1(np.minimum(z.data, 0))
+    value = np.where(z.data > 0, z.data, below)
+    return record(value, (z, lambda d: d * np.where(z.data > 0, 1, below + alpha)))
+
+
+def sigmoid(input):
+    """Return σ(z) = 1/(1 + e⁻ᶻ), between 0 and 1.
+
+    Derivative: σ(z)(1 − σ(z)), at most 1/4. Stable for any z: only e^(−|z|) is computed, which cannot overflow.
+    """
+    z = as_tensor(input)
+    s = _sigmoid(z.data)
+    return record(s, (z, lambda d: d * (s * (1 - s))))
+
+
+def tanh(input):
+    """Return tanh(z) = (eᶻ − e⁻ᶻ)/(eᶻ + e⁻ᶻ), between −1 and 1.
+
+    Derivative: 1 − tanh²(z), at most 1.
+    """
+    z = as_tensor(input)
+    t = np.tanh(z.data)
+    return record(t, (z, lambda d: d * (1 - t * t)))
+
+
+def silu(input):
+    """Return z σ(z), also called Swish.
+
+    Derivative: σ(z)(1 + z(1 − σ(z))). Source: Ramachandran et al. (2017).
+    """
+    z = as_tensor(input)
+    s = _sigmoid(z.data)
+    return record(z.data * s, (z, lambda d: d * (s * (1 + z.data * (1 - s)))))
+
+
+def gelu(input, approximate="none"):
+    """Return z Φ(z), with Φ the standard normal distribution function.
+
+    Derivative: Φ(z) + z φ(z), with φ the normal density. Source: Hendrycks and Gimpel (2016).
+
+    Args:
+        approximate: ``"none"`` for Φ itself, ``"tanh"`` for Φ ≈ (1 + tanh u)/2 with u = √(2/π)(z + 0.044715 z³).
+
+    Raises:
+        ValueError: for any other ``approximate``.
+    """
+    z = as_tensor(input)
+    x = z.data
+    if approximate == "none":
+        from scipy.special import erf  # here, because importing SciPy takes longer than importing nnlib
+
+        cdf = 0.5 * (1 + erf(x / np.sqrt(2).astype(x.dtype)))
+        density = np.exp(-0.5 * x * x) / np.sqrt(2 * np.pi).astype(x.dtype)
+        return record(x * cdf, (z, lambda d: d * (cdf + x * density)))
+    if approximate == "tanh":
+        c = float(np.sqrt(2 / np.pi))
+        t = np.tanh(c * (x + 0.044715 * x * x * x))
+        slope = c * (1 + 3 * 0.044715 * x * x)
+        return record(0.5 * x * (1 + t), (z, lambda d: d * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * slope)))
+    raise ValueError(f"approximate must be 'none' or 'tanh', got {approximate!r}")
+
+
+def softplus(input):
+    """Return log(1 + eᶻ), a smooth ReLU, stable for any z.
+
+    Derivative: σ(z).
+    """
+    z = as_tensor(input)
+    return record(_softplus(z.data), (z, lambda d: d * _sigmoid(z.data)))
+
+
+def logsigmoid(input):
+    """Return log σ(z) = −softplus(−z), stable for any z.
+
+    Derivative: σ(−z).
+    """
+    z = as_tensor(input)
+    return record(-_softplus(-z.data), (z, lambda d: d * _sigmoid(-z.data)))
+
+
+# Scores to probabilities: over one dimension
+
+
+def softmax(input, dim):
+    """Return p_k = e^(z_k) / Σ_j e^(z_j) over ``dim``: positive numbers that sum to 1.
+
+    The largest score is subtracted first, which changes nothing and cannot overflow. Gradient: p ⊙ (d − Σ_k d_k p_k).
+
+    Args:
+        input: scores z, any shape.
+        dim: the dimension whose entries compete.
+    """
+    z = as_tensor(input)
+    p = np.exp(_log_softmax(z.data, dim))
+    return record(p, (z, lambda d: p * (d - (d * p).sum(axis=dim, keepdims=True))))
+
+
+def log_softmax(input, dim):
+    """Return log p_k = z_k − log Σ_j e^(z_j) over ``dim``.
+
+    Gradient: d − p Σ_k d_k.
+    """
+    z = as_tensor(input)
+    log_p = _log_softmax(z.data, dim)
+    return record(log_p, (z, lambda d: d - np.exp(log_p) * d.sum(axis=dim, keepdims=True)))
+
+
+# Layers
+
+
+def linear(input, weight, bias=None):
+    """Return Z = X Wᵀ + b: a layer's weighted sums, a row for each example.
+
+    Gradients, with Δ = ∂L/∂Z: dX = Δ W, dW = Δᵀ X, db = Σ of Δ's rows.
+
+    Args:
+        input: X, shape (..., in_features).
+        weight: W, shape (out_features, in_features).
+        bias: b, shape (out_features,), or ``None``.
+
+    Returns:
+        Z, shape (..., out_features).
+
+    Raises:
+        ValueError: if the shapes do not fit.
+    """
+    x, w = as_tensor(input), as_tensor(weight)
+    if w.ndim != 2 or not x.ndim or x.shape[-1] != w.shape[1]:
+        raise ValueError(
+            f"linear: a weight of shape {w.shape} (out, in) does not fit an input of shape {x.shape} (..., in)"
+        )
+    z = x.data @ w.data.T
+    inputs = [
+        (x, lambda d: d @ w.data),
+        (w, lambda d: _rows(d).T @ _rows(x.data)),
+    ]
+    if bias is not None:
+        b = as_tensor(bias)
+        if b.shape != w.shape[:1]:
+            raise ValueError(f"linear: bias must have shape {w.shape[:1]}, got {b.shape}")
+        z += b.data
+        inputs.append((b, lambda d: _rows(d).sum(axis=0)))
+    return record(z, *inputs)
+
+
+def dropout(input, p=0.5, training=True, generator=None):
+    """Set each element to 0 with probability p, and divide the others by 1 − p; leave all as they are when evaluating.
+
+    Because of the division the expected value is the input's, so nothing needs to change at test time.
+    Gradient: d times the same mask. Source: Srivastava et al. (2014).
+
+    Raises:
+        ValueError: if p is not between 0 and 1.
+    """
+    x = as_tensor(input)
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout: p must be between 0 and 1, got {p}")
+    if not training or p == 0:
+        return x
+    kept = settings.get_generator(generator).random(x.shape) >= p
+    mask = (kept / (1 - p) if p < 1 else kept).astype(x.dtype)
+    return record(x.data * mask, (x, lambda d: d * mask))
+
+
+# Losses
+
+
+def mse_loss(input, target, reduction="mean"):
+    """Return the mean of (ŷ − y)².
+
+    Gradient: 2(ŷ − y)/n.
+
+    Args:
+        input: predictions ŷ, any shape.
+        target: y, in the same shape. (PyTorch only warns where shapes differ, and broadcasts.)
+        reduction: ``"mean"``, ``"sum"`` or ``"none"``.
+
+    Raises:
+        ValueError: if the shapes differ, or for another ``reduction``.
+    """
+    prediction, y = _same_shape("mse_loss", input, target)
+    error = prediction.data - y.data
+    return _reduce(error * error, reduction, (prediction, 2 * error), (y, -2 * error))
+
+
+def l1_loss(input, target, reduction="mean"):
+    """Return the mean of |ŷ − y|.
+
+    Gradient: sign(ŷ − y)/n. Arguments and errors as in :func:`mse_loss`.
+    """
+    prediction, y = _same_shape("l1_loss", input, target)
+    error = prediction.data - y.data
+    return _reduce(np.abs(error), reduction, (prediction, np.sign(error)), (y, -np.sign(error)))
+
+
+def binary_cross_entropy(input, target, weight=None, reduction="mean"):
+    """Return the mean of −[y log p + (1 − y) log(1 − p)].
+
+    Gradient: (p − y)/(p(1 − p))/n. Each logarithm is held at −100 or above, and the denominator at 1e−12 or above,
+    as PyTorch does. From scores, use :func:`binary_cross_entropy_with_logits`, which needs no such limits.
+
+    Args:
+        input: probabilities p in [0, 1], any shape.
+        target: y in the same shape.
+        weight: a factor for each element, broadcast to that shape.
+        reduction: ``"mean"``, ``"sum"`` or ``"none"``.
+
+    Raises:
+        ValueError: if the shapes differ, or a probability lies outside [0, 1].
+    """
+    p, y = _same_shape("binary_cross_entropy", input, target)
+    if p.data.size and not (p.data.min() >= 0 and p.data.max() <= 1):
+        raise ValueError(
+            f"binary_cross_entropy: input must be probabilities in [0, 1], got values from {p.data.min():g} to "
+            f"{p.data.max():g}; for scores use binary_cross_entropy_with_logits"
+        )
+    with np.errstate(divide="ignore"):
+        log_p, log_q = np.maximum(np.log(p.data), -100), np.maximum(np.log1p(-p.data), -100)
+    loss = -(y.data * log_p + (1 - y.data) * log_q)
+    slope = (p.data - y.data) / np.maximum(p.data * (1 - p.data), 1e-12)
+    w = 1 if weight is None else as_tensor(weight).data
+    return _reduce(loss * w, reduction, (p, slope * w), (y, (log_q - log_p) * w))
+
+
+def binary_cross_entropy_with_logits(input, target, weight=None, reduction="mean", pos_weight=None):
+    """Return the mean of −[y log σ(z) + (1 − y) log(1 − σ(z))], computed from the scores z and stable for any z.
+
+    Gradient: (σ(z) − y)/n.
+
+    Args:
+        input: scores z (logits), any shape.
+        target: y in the same shape.
+        weight: a factor for each element, broadcast to that shape.
+        reduction: ``"mean"``, ``"sum"`` or ``"none"``.
+        pos_weight: a factor for the term of y alone, broadcast to that shape.
+
+    Raises:
+        ValueError: if the shapes differ.
+    """
+    z, y = _same_shape("binary_cross_entropy_with_logits", input, target)
+    positive = 1 if pos_weight is None else as_tensor(pos_weight).data
+    w = 1 if weight is None else as_tensor(weight).data
+    miss_1, miss_0 = _softplus(-z.data), _softplus(z.data)  # −log σ(z) and −log(1 − σ(z))
+    s = _sigmoid(z.data)
+    loss = positive * y.data * miss_1 + (1 - y.data) * miss_0
+    slope = (1 - y.data) * s - positive * y.data * (1 - s)
+    return _reduce(loss * w, reduction, (z, slope * w), (y, (positive * miss_1 - miss_0) * w))
+
+
+def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
+    """Return the mean of −log softmax(z)_y: how surprised the scores are by the right classes.
+
+    Gradient with respect to the scores of one example: (p − one-hot(y))/n.
+
+    Args:
+        input: scores z, shape (N, C), or (N, C, d1, …).
+        target: the right classes, integers in [0, C), shape (N,) or (N, d1, …); or probabilities, in the
+            shape of ``input``.
+        weight: a factor for each class, shape (C,); the mean is then the weighted one.
+        ignore_index: examples with this class count for nothing.
+        reduction: ``"mean"``, ``"sum"`` or ``"none"``.
+        label_smoothing: share ε of the target that is spread evenly over all classes, in [0, 1].
+
+    Raises:
+        ValueError: if the shapes do not fit, or ``label_smoothing`` is out of range.
+        IndexError: if a class is out of range.
+        TypeError: if classes are not integers.
+    """
+    z, y = as_tensor(input), as_tensor(target)
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"cross_entropy: label_smoothing must be between 0 and 1, got {label_smoothing}")
+    if z.ndim < 2:
+        raise ValueError(f"cross_entropy: input must have shape (N, C, ...), got {z.shape}")
+    classes = z.shape[1]
+    w = np.ones(classes, z.dtype) if weight is None else as_tensor(weight).data.astype(z.dtype)
+    if w.shape != (classes,):
+        raise ValueError(f"cross_entropy: weight must have shape ({classes},), got {w.shape}")
+    per_class = w.reshape(1, classes, *[1] * (z.ndim - 2))
+    if y.shape == z.shape and y.dtype.kind == "f":
+        wanted, counted = y.data, None
+    else:
+        wanted, counted = _one_hot("cross_entropy", y, z, ignore_index)
+    smoothed = (1 - label_smoothing) * wanted + label_smoothing / classes
+    if counted is not None:
+        smoothed = smoothed * np.expand_dims(counted, 1)
+    share = smoothed * per_class
+    log_p = _log_softmax(z.data, 1)
+    loss = -(share * log_p).sum(axis=1)
+    slope = share.sum(axis=1, keepdims=True) * np.exp(log_p) - share
+    if counted is None:
+        n = z.data.size // classes
+        inputs = (z, slope), (y, -(1 - label_smoothing) * per_class * log_p)
+    else:
+        n, inputs = (wanted * per_class).sum(), ((z, slope),)
+    return _reduce(loss, reduction, *inputs, n=n)
+
+
+def nll_loss(input, target, weight=None, ignore_index=-100, reduction="mean"):
+    """Return the mean of −log p_y, for log-probabilities such as those of :func:`log_softmax`.
+
+    Gradient: −one-hot(y)/n. Arguments and errors as in :func:`cross_entropy`.
+    """
+    log_p, y = as_tensor(input), as_tensor(target)
+    if log_p.ndim < 2:
+        raise ValueError(f"nll_loss: input must have shape (N, C, ...), got {log_p.shape}")
+    classes = log_p.shape[1]
+    w = np.ones(classes, log_p.dtype) if weight is None else as_tensor(weight).data.astype(log_p.dtype)
+    if w.shape != (classes,):
+        raise ValueError(f"nll_loss: weight must have shape ({classes},), got {w.shape}")
+    wanted, _ = _one_hot("nll_loss", y, log_p, ignore_index)
+    share = wanted * w.reshape(1, classes, *[1] * (log_p.ndim - 2))
+    return _reduce(-(share * log_p.data).sum(axis=1), reduction, (log_p, -share), n=share.sum())
+
+
+# What several operations share
+
+
+def _sigmoid(z):
+    e = np.exp(-np.abs(z))
+    return np.where(z >= 0, 1, e) / (1 + e)
+
+
+def _softplus(z):
+    return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
+
+
+def _log_softmax(z, dim):
+    shifted = z - z.max(axis=dim, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=dim, keepdims=True))
+
+
+def _rows(a):
+    return a.reshape(-1, a.shape[-1])
+
+
+def _same_shape(name, input, target):
+    a = as_tensor(input)
+    b = as_tensor(target, like=a)
+    if a.shape != b.shape:
+        raise ValueError(f"{name}: input has shape {a.shape}, target has shape {b.shape}; they must be the same")
+    return a, b if b.dtype == a.dtype else Tensor(b.data.astype(a.dtype))
+
+
+def _one_hot(name, y, z, ignore_index):
+    """Return targets as one-hot rows along dimension 1 in the shape of z, and which of them count."""
+    expected = z.shape[:1] + z.shape[2:]
+    if y.shape != expected:
+        raise ValueError(f"{name}: target must have shape {expected} for an input of shape {z.shape}, got {y.shape}")
+    if y.dtype.kind not in "iu":
+        raise TypeError(f"{name}: target must hold integer classes, got dtype {y.dtype}")
+    counted = y.data != ignore_index
+    if (wrong := counted & ((y.data < 0) | (y.data >= z.shape[1]))).any():
+        raise IndexError(f"{name}: target must be in [0, {z.shape[1]}), got {y.data[wrong].flat[0]}")
+    rows = np.eye(z.shape[1], dtype=z.dtype)[np.where(counted, y.data, 0)] * counted[..., None]
+    return np.moveaxis(rows, -1, 1), counted
+
+
+def _reduce(loss, reduction, *slopes, n=None):
+    """Return the loss of each element as its mean, sum or as it is; ``slopes`` pair inputs with ∂(element)/∂input."""
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
+    if reduction == "none":
+        # a loss that has summed over the classes needs that dimension back
+        def spread(d, slope):
+            return (d if d.ndim == slope.ndim else np.expand_dims(d, 1)) * slope
+
+        return record(loss, *[(t, lambda d, s=slope: spread(d, s)) for t, slope in slopes])
+    divisor = (loss.size if n is None else n) if reduction == "mean" else 1
+    total = loss.sum() / loss.dtype.type(divisor)
+    return record(total, *[(t, lambda d, s=slope: d / s.dtype.type(divisor) * s) for t, slope in slopes])

@@ -1,0 +1,98 @@
+"""The three things that are global in nnlib: the default dtype, gradient recording, and the random generator."""
+
+from contextlib import ContextDecorator
+
+import numpy as np
+
+_default_dtype = np.dtype(np.float64)
+_grad_enabled = True
+_generator = np.random.default_rng()
+
+
+def set_default_dtype(dtype):
+    """Set the dtype of new tensors and parameters that are made from Python numbers.
+
+    Args:
+        dtype: ``"float32"`` or ``"float64"`` (the default: exact enough to check a gradient by differences).
+
+    Raises:
+        ValueError: for any other dtype.
+    """
+    global _default_dtype
+    _default_dtype = floating_dtype(dtype)
+
+
+def get_default_dtype():
+    """Return the dtype of new tensors and parameters that are made from Python numbers."""
+    return _default_dtype
+
+
+def floating_dtype(dtype):
+    """Return ``dtype`` as a NumPy dtype, refusing all but float32 and float64."""
+    allowed = (np.dtype(np.float32), np.dtype(np.float64))
+    try:
+        if (result := np.dtype(dtype)) in allowed:
+            return result
+    except TypeError:
+        pass
+    raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")
+
+
+class no_grad(ContextDecorator):
+    """Compute without recording, so that nothing is remembered for ``backward``.
+
+    >>> import nnlib as nn
+    >>> w = nn.Tensor([1.0, 2.0], requires_grad=True)
+    >>> with nn.no_grad():
+    ...     print((w * 2).requires_grad)
+    False
+    """
+
+    def __enter__(self):
+        global _grad_enabled
+        self._outer = _grad_enabled
+        _grad_enabled = False
+
+    def __exit__(self, *exc):
+        global _grad_enabled
+        _grad_enabled = self._outer
+
+
+def is_grad_enabled():
+    """Return whether operations are being recorded for ``backward``."""
+    return _grad_enabled
+
+
+def manual_seed(seed):
+    """Restart nnlib's random generator: the same seed gives the same numbers, bit for bit.
+
+    Args:
+        seed: an integer ≥ 0.
+
+    Returns:
+        The new ``numpy.random.Generator``.
+
+    Raises:
+        ValueError: if the seed is negative.
+        TypeError: if it is not an integer.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
+        raise TypeError(f"seed must be an integer ≥ 0, got {seed!r}")
+    if seed < 0:
+        raise ValueError(f"seed must be an integer ≥ 0, got {seed}")
+    global _generator
+    _generator = np.random.default_rng(seed)
+    return _generator
+
+
+def get_generator(generator=None):
+    """Return ``generator``, or nnlib's own where it is ``None``.
+
+    Raises:
+        TypeError: if it is neither ``None`` nor a ``numpy.random.Generator``.
+    """
+    if generator is None:
+        return _generator
+    if not isinstance(generator, np.random.Generator):
+        raise TypeError(f"generator must be a numpy.random.Generator or None, got {type(generator).__name__}")
+    return generator

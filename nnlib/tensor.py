@@ -1,0 +1,449 @@
+"""Tensor: an array that remembers how it was computed, so that gradients can flow back through it."""
+
+import numpy as np
+
+from nnlib import settings
+
+
+class Tensor:
+    """An array with a gradient.
+
+    Every operation on tensors that require gradients returns a tensor that knows its inputs and how to pass a
+    gradient back to them. ``backward`` walks that record from the end to the beginning.
+
+    Args:
+        data: numbers, nested lists, a NumPy array (shared, not copied) or a tensor. Python floats take the
+            default dtype; arrays keep theirs.
+        requires_grad: whether ``backward`` shall leave ∂(result)/∂(this tensor) in ``grad``.
+        dtype: convert to this dtype.
+
+    Attributes:
+        data: the NumPy array. Change it in place to update a parameter.
+        grad: a NumPy array of the same shape, or ``None`` before ``backward``. Gradients add up until cleared.
+
+    Raises:
+        TypeError: if the data are not numbers, or integers shall have a gradient.
+        ValueError: if nested lists are ragged.
+
+    >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> y = (x * x).sum()
+    >>> y.backward()
+    >>> x.grad
+    array([2., 4., 6.])
+    """
+
+    __slots__ = ("_backward", "_grad_buffer", "_inputs", "_keep_grad", "data", "grad", "requires_grad")
+    __array_ufunc__ = None  # let NumPy arrays leave `array * tensor` to Tensor.__rmul__
+
+    def __init__(self, data, requires_grad=False, dtype=None):
+        if isinstance(data, Tensor):
+            data = data.data
+        if dtype is None and not isinstance(data, np.ndarray | np.generic):
+            data = np.asarray(data)
+            if data.dtype.kind == "f":
+                dtype = settings.get_default_dtype()
+        data = np.asarray(data, dtype=dtype)
+        if data.dtype.kind not in "fiub":
+            raise TypeError(f"a tensor holds real numbers, got dtype {data.dtype}")
+        if requires_grad and data.dtype.kind != "f":
+            raise TypeError(f"only floating-point tensors can require gradients, got dtype {data.dtype}")
+        self.data = data
+        self.grad = None
+        self.requires_grad = requires_grad
+        self._inputs = ()
+        self._backward = None
+        self._keep_grad = False
+        self._grad_buffer = None
+
+    # What it is
+
+    @property
+    def shape(self):
+        return self.data.shape
+
+    @property
+    def ndim(self):
+        return self.data.ndim
+
+    @property
+    def dtype(self):
+        return self.data.dtype
+
+    @property
+    def is_leaf(self):
+        """Whether this tensor was made by you rather than by an operation."""
+        return self._backward is None
+
+    def numel(self):
+        """Return the number of elements."""
+        return self.data.size
+
+    def item(self):
+        """Return the only element as a Python number.
+
+        Raises:
+            ValueError: if there is not exactly one.
+        """
+        if self.data.size != 1:
+            raise ValueError(f"item() needs a tensor with one element, this one has shape {self.shape}")
+        return self.data.item()
+
+    def detach(self):
+        """Return a tensor that shares these numbers and remembers nothing."""
+        return Tensor(self.data)
+
+    def numpy(self):
+        """Return the NumPy array.
+
+        Raises:
+            RuntimeError: if the tensor requires gradients, which the array would lose: detach it first.
+        """
+        if self.requires_grad:
+            raise RuntimeError("this tensor requires gradients, which an array cannot: use detach().numpy()")
+        return self.data
+
+    def tolist(self):
+        """Return the numbers as nested Python lists."""
+        return self.data.tolist()
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def __len__(self):
+        return len(self.data)
+
+    def __iter__(self):
+        return (self[i] for i in range(len(self.data)))
+
+    def __bool__(self):
+        return bool(self.item())
+
+    def __float__(self):
+        return float(self.item())
+
+    def __int__(self):
+        return int(self.item())
+
+    def __repr__(self):
+        numbers = np.array2string(self.data, precision=4, suppress_small=True, separator=", ", prefix="Tensor(")
+        dtype = "" if self.dtype in (settings.get_default_dtype(), np.int64, bool) else f", dtype={self.dtype}"
+        return f"Tensor({numbers}{dtype}{', requires_grad=True' if self.requires_grad else ''})"
+
+    # Gradients
+
+    def backward(self, gradient=None, retain_graph=False):
+        """Add ∂(this tensor)/∂(leaf) to the ``grad`` of every leaf that this tensor was computed from.
+
+        Args:
+            gradient: what to start from, in this tensor's shape; 1 for a tensor with one element.
+            retain_graph: keep the record, so that ``backward`` may be called again.
+
+        Raises:
+            ValueError: if the tensor has several elements and no ``gradient`` of the same shape is given.
+            RuntimeError: if nothing was recorded, or the record was already used.
+        """
+        if not self.requires_grad:
+            raise RuntimeError("backward() found nothing to do: no input of this tensor requires gradients")
+        if gradient is None:
+            if self.data.size != 1:
+                raise ValueError(
+                    f"backward() starts from one number, this tensor has shape {self.shape}: "
+                    "reduce it with .sum() or .mean(), or pass gradient="
+                )
+            gradient = np.ones_like(self.data)
+        gradient = np.asarray(gradient.data if isinstance(gradient, Tensor) else gradient, dtype=self.dtype)
+        if gradient.shape != self.shape:
+            raise ValueError(f"gradient must have this tensor's shape {self.shape}, got {gradient.shape}")
+
+        order = self._inputs_first()
+        if any(tensor._backward is _used for tensor in order):
+            raise RuntimeError(
+                "backward() has already used this record: compute the tensor again, "
+                "or pass retain_graph=True the first time"
+            )
+        gradients = {id(self): gradient}
+        for tensor in reversed(order):
+            grad = gradients.pop(id(tensor))
+            if tensor.is_leaf or tensor._keep_grad:
+                tensor._accumulate(grad)
+            if tensor.is_leaf:
+                continue
+            for source, grad_source in zip(tensor._inputs, tensor._backward(grad), strict=True):
+                known = gradients.get(id(source))
+                gradients[id(source)] = grad_source if known is None else known + grad_source
+            if not retain_graph:
+                tensor._inputs, tensor._backward = (), _used
+
+    def retain_grad(self):
+        """Keep this tensor's gradient too, although it is not a leaf."""
+        self._keep_grad = True
+
+    def _inputs_first(self):
+        """Return every recorded tensor that this one depends on, each after all of its inputs."""
+        order, seen, stack = [], {id(self)}, [(self, iter(self._inputs))]
+        while stack:
+            tensor, inputs = stack[-1]
+            for source in inputs:
+                if id(source) not in seen:
+                    seen.add(id(source))
+                    stack.append((source, iter(source._inputs)))
+                    break
+            else:
+                order.append(tensor)
+                stack.pop()
+        return order
+
+    def _accumulate(self, grad):
+        if self.grad is not None:
+            self.grad += grad
+        elif self._grad_buffer is not None:
+            self._grad_buffer[...] = grad
+            self.grad = self._grad_buffer
+        else:
+            self.grad = np.array(grad)
+
+    # Arithmetic: each operation, and beside each input the gradient it receives
+
+    def __add__(self, other):
+        a, b = self, as_tensor(other, like=self)
+        return record(a.data + b.data, (a, lambda d: unbroadcast(d, a)), (b, lambda d: unbroadcast(d, b)))
+
+    def __sub__(self, other):
+        a, b = self, as_tensor(other, like=self)
+        return record(a.data - b.data, (a, lambda d: unbroadcast(d, a)), (b, lambda d: unbroadcast(-d, b)))
+
+    def __mul__(self, other):
+        a, b = self, as_tensor(other, like=self)
+        return record(
+            a.data * b.data,
+            (a, lambda d: unbroadcast(d * b.data, a)),
+            (b, lambda d: unbroadcast(d * a.data, b)),
+        )
+
+    def __truediv__(self, other):
+        a, b = self, as_tensor(other, like=self)
+        quotient = a.data / b.data
+        return record(
+            quotient,
+            (a, lambda d: unbroadcast(d / b.data, a)),
+            (b, lambda d: unbroadcast(-d * quotient / b.data, b)),
+        )
+
+    def __pow__(self, exponent):
+        """Return this tensor to a constant power: d(xⁿ) = n xⁿ⁻¹ dx."""
+        if not isinstance(exponent, int | float | np.number):
+            raise TypeError(f"the exponent must be a number, got {type(exponent).__name__}")
+        n = float(exponent)
+        return record(self.data**n, (self, lambda d: d * (n * self.data ** (n - 1)) if n else 0 * d))
+
+    def __matmul__(self, other):
+        """Return the matrix product: for C = A B, dA = dC Bᵀ and dB = Aᵀ dC, for vectors and stacks too."""
+        a, b = self, as_tensor(other, like=self)
+        if not a.ndim or not b.ndim or a.shape[-1] != b.shape[max(-2, -b.ndim)]:
+            raise ValueError(f"cannot multiply matrices of shapes {a.shape} and {b.shape}")
+
+        def matrices(d):
+            """d, a and b with the axes back that a product with a vector drops."""
+            if b.ndim == 1:
+                d = d[..., None]
+            if a.ndim == 1:
+                d = d[..., None, :]
+            return d, np.atleast_2d(a.data), b.data[:, None] if b.ndim == 1 else b.data
+
+        def grad_a(d):
+            d, _, right = matrices(d)
+            grad = d @ right.swapaxes(-1, -2)
+            return unbroadcast(grad[..., 0, :] if a.ndim == 1 else grad, a)
+
+        def grad_b(d):
+            d, left, _ = matrices(d)
+            grad = left.swapaxes(-1, -2) @ d
+            return unbroadcast(grad[..., 0] if b.ndim == 1 else grad, b)
+
+        return record(a.data @ b.data, (a, grad_a), (b, grad_b))
+
+    def __neg__(self):
+        return record(-self.data, (self, lambda d: -d))
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def __rsub__(self, other):
+        return as_tensor(other, like=self) - self
+
+    def __rtruediv__(self, other):
+        return as_tensor(other, like=self) / self
+
+    def __rmatmul__(self, other):
+        return as_tensor(other, like=self) @ self
+
+    def exp(self):
+        y = np.exp(self.data)
+        return record(y, (self, lambda d: d * y))
+
+    def log(self):
+        return record(np.log(self.data), (self, lambda d: d / self.data))
+
+    def sqrt(self):
+        y = np.sqrt(self.data)
+        return record(y, (self, lambda d: d / (2 * y)))
+
+    def abs(self):
+        return record(np.abs(self.data), (self, lambda d: d * np.sign(self.data)))
+
+    # Reductions
+
+    def sum(self, dim=None, keepdim=False):
+        """Return the sum over ``dim`` (all dimensions where it is ``None``): every summand receives d."""
+        spread = self._spread(dim, keepdim)
+        return record(self.data.sum(axis=dim, keepdims=keepdim), (self, spread))
+
+    def mean(self, dim=None, keepdim=False):
+        """Return the mean over ``dim``: of n summands, each receives d / n."""
+        spread = self._spread(dim, keepdim)
+        mean = self.data.mean(axis=dim, keepdims=keepdim)
+        n = self.data.size // max(mean.size, 1)
+        return record(mean, (self, lambda d: spread(d) / n))
+
+    def max(self, dim=None, keepdim=False):
+        """Return the largest element over ``dim``; elements that tie share the gradient equally."""
+        spread = self._spread(dim, keepdim)
+        largest = self.data.max(axis=dim, keepdims=True)
+
+        def grad(d):
+            winners = self.data == largest
+            return spread(d) * winners / winners.sum(axis=dim, keepdims=True)
+
+        return record(self.data.max(axis=dim, keepdims=keepdim), (self, grad))
+
+    def _spread(self, dim, keepdim):
+        """Return the function that repeats a reduced gradient over the dimensions it was reduced from."""
+
+        def spread(d):
+            if dim is not None and not keepdim:
+                d = np.expand_dims(d, dim)
+            return np.broadcast_to(d, self.shape)
+
+        return spread
+
+    def argmax(self, dim=None):
+        """Return the position of the largest element over ``dim`` (no gradient)."""
+        return Tensor(self.data.argmax(axis=dim))
+
+    # Shape
+
+    def reshape(self, *shape):
+        return record(self.data.reshape(*shape), (self, lambda d: d.reshape(self.shape)))
+
+    def transpose(self, dim0, dim1):
+        return record(self.data.swapaxes(dim0, dim1), (self, lambda d: d.swapaxes(dim0, dim1)))
+
+    def permute(self, *dims):
+        back = np.argsort([dim % self.ndim for dim in dims])
+        return record(self.data.transpose(dims), (self, lambda d: d.transpose(back)))
+
+    @property
+    def T(self):
+        """The transpose: all dimensions in reverse order."""
+        return record(self.data.T, (self, lambda d: d.T))
+
+    def __getitem__(self, index):
+        index = _plain_index(index)
+
+        def scatter(d):
+            grad = np.zeros_like(self.data)
+            np.add.at(grad, index, d)  # an element picked twice receives both gradients
+            return grad
+
+        return record(self.data[index], (self, scatter))
+
+    # Comparisons: no gradients, and equal to no one's surprise when used in a `set` or as a key
+
+    def __eq__(self, other):
+        return Tensor(self.data == _array(other))
+
+    def __ne__(self, other):
+        return Tensor(self.data != _array(other))
+
+    def __lt__(self, other):
+        return Tensor(self.data < _array(other))
+
+    def __le__(self, other):
+        return Tensor(self.data <= _array(other))
+
+    def __gt__(self, other):
+        return Tensor(self.data > _array(other))
+
+    def __ge__(self, other):
+        return Tensor(self.data >= _array(other))
+
+    __hash__ = object.__hash__
+
+
+def record(data, *inputs):
+    """Return ``data`` as a tensor that remembers its inputs, unless none of them requires gradients.
+
+    Each of ``inputs`` is a pair: a tensor, and the function from the gradient of the result to the gradient of that
+    tensor. Only those that are needed are kept, and called.
+    """
+    tracked = [(t, grad) for t, grad in inputs if t.requires_grad] if settings.is_grad_enabled() else ()
+    if not tracked:
+        return Tensor(data)
+    sources, gradients = zip(*tracked, strict=True)
+    return _recorded(data, sources, lambda d: [grad(d) for grad in gradients])
+
+
+def record_jointly(data, inputs, backward):
+    """Return ``data`` as a tensor whose inputs receive their gradients from one function together.
+
+    ``backward`` takes the gradient of the result and returns one gradient for each of ``inputs``; those of inputs
+    that require none are ignored and may be ``None``.
+    """
+    if not (settings.is_grad_enabled() and any(t.requires_grad for t in inputs)):
+        return Tensor(data)
+    needed = [i for i, t in enumerate(inputs) if t.requires_grad]
+
+    def backward_needed(d):
+        gradients = backward(d)
+        return [gradients[i] for i in needed]
+
+    return _recorded(data, tuple(inputs[i] for i in needed), backward_needed)
+
+
+def _recorded(data, sources, backward):
+    result = Tensor(data, requires_grad=True)
+    result._inputs, result._backward = sources, backward
+    return result
+
+
+def _used(_):
+    """Mark a record that ``backward`` has walked."""
+
+
+def as_tensor(value, like=None):
+    """Return ``value`` as a tensor; a Python number takes the dtype of ``like``, so that float32 stays float32."""
+    if isinstance(value, Tensor):
+        return value
+    if like is not None and isinstance(value, bool | int | float):
+        return Tensor(np.asarray(value, dtype=like.dtype if like.dtype.kind == "f" else None))
+    return Tensor(value)
+
+
+def unbroadcast(grad, tensor):
+    """Sum ``grad`` over the dimensions that broadcasting added to ``tensor``, or stretched."""
+    shape = tensor.shape
+    if grad.shape == shape:
+        return grad
+    grad = grad.sum(axis=tuple(range(grad.ndim - len(shape))))
+    stretched = tuple(i for i, n in enumerate(shape) if n == 1 and grad.shape[i] != 1)
+    return grad.sum(axis=stretched, keepdims=True)
+
+
+def _array(value):
+    return value.data if isinstance(value, Tensor) else value
+
+
+def _plain_index(index):
+    if isinstance(index, tuple):
+        return tuple(_array(i) for i in index)
+    return _array(index)
