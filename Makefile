@@ -1,0 +1,76 @@
+# Builds and checks the book; each target is a line that a person could type.
+PYTHON ?= python3
+BIN := .venv/bin
+HTML := _build/html
+NB ?= $(wildcard chapters/*.ipynb)
+TESTS := tests/library tests/parity tests/exercises tests/widgets tests/chapters chapters tests/site
+BOOK_SOURCES = _config.yml _toc.yml index.md $(wildcard chapters/*.ipynb pages/*) \
+	$(wildcard nnlib/*.py nnlib/widgets/* site/*.py site/*.js site/*.css) $(shell find site/templates -type f)
+
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.PHONY: help book practice test lab execute serve bench lock clean
+
+help:  ## list the targets
+	@echo "make TARGET, where TARGET is one of"
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 11 | sed 's/^/  /'
+
+book: $(HTML)/.built  ## the book as HTML, in _build/html
+	@echo "The book is in $(HTML)/index.html; it needs no server."
+
+test: $(HTML)/.built .venv/.browser  ## style, spelling, every test of the library, the notebooks and the site
+	@echo "Checking style and spelling"
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@$(BIN)/codespell
+	@echo "Running the tests"
+	@PYTHONUNBUFFERED=1 $(BIN)/python -m pytest --nbval --nbval-sanitize-with tests/chapters/sanitize.cfg $(TESTS)
+
+lab: .venv/.stamp  ## the chapters in JupyterLab
+	@$(BIN)/jupyter lab chapters
+
+execute: .venv/.stamp  ## run notebooks again and store their outputs (NB=chapters/02_perceptron.ipynb for one)
+	@$(BIN)/python site/notebooks.py execute $(NB)
+
+serve: book  ## the book on http://localhost:8000
+	@$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory $(HTML)
+
+bench: $(HTML)/.built .venv/.browser  ## measure page weight and how fast the widgets answer
+	@$(BIN)/python benchmarks/page.py
+
+lock: .venv/.stamp  ## pin the newest versions of everything in requirements.txt
+	@echo "Resolving requirements.txt"
+	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/uv pip compile pyproject.toml --extra book --extra test --universal --python-version 3.11 \
+		--no-header --no-annotate --quiet --upgrade --output-file requirements.txt
+	@echo "-e ." >> requirements.txt
+
+clean:  ## remove what was built and the environment
+	rm -rf _build .venv site/node_modules pages/practice
+
+.venv/.stamp: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; \
+		sys.exit(sys.version_info < (3, 11) and f"Python 3.11 or newer is needed; $(PYTHON) is {v}. Try make PYTHON=python3.12")'
+	@echo "Making the environment in .venv (minutes, the first time)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+site/node_modules/.stamp: .venv/.stamp site/package-lock.json
+	@echo "Fetching KaTeX's style sheet and fonts"
+	@cd site && ../$(BIN)/npm ci --silent --no-audit --no-fund
+	@touch $@
+
+practice: .venv/.stamp
+	@echo "Writing the practice pages and the student's notebooks"
+	@$(BIN)/python -m grading.release
+
+# On failure the cached pages go, so that a warning shows again in the next build.
+$(HTML)/.built: site/node_modules/.stamp $(BOOK_SOURCES) | practice
+	@echo "Building the book"
+	@$(BIN)/jupyter-book build . -n -W --keep-going --quiet || { rm -rf _build/.doctrees; exit 1; }
+	@touch $@
+
+.venv/.browser: .venv/.stamp
+	@$(BIN)/python site/browser.py
+	@touch $@

