@@ -20,6 +20,8 @@ from sphinx.util import logging
 from sphinx.util.nodes import make_refnode
 from sphinxcontrib import katex
 
+from nnlib.colors import PALETTE
+
 SITE = Path(__file__).parent
 KATEX = SITE / "node_modules" / "katex" / "dist"
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -63,7 +65,7 @@ def slot(app: Sphinx, widget: dict, where) -> list[nodes.Node]:
         return []
     model = {
         "module": key,
-        "state": {name: value for name, value in state.items() if not name.startswith("_")},
+        "state": {name: state[name] for name in ("spec", "state")},
         "buffers": [{"path": b["path"], "data": b["data"]} for b in widget["model"].get("buffers", [])],
     }
     text = json.dumps(model, separators=(",", ":"), sort_keys=True).replace("</", "<\\/")
@@ -122,7 +124,13 @@ def write_host(app: Sphinx) -> None:
     host = (SITE / "widget_host.js").read_text("utf-8")
     (static / "widgets.js").write_text(host.replace("__MODULES__", modules), "utf-8")
     (static / "widgets.css").write_text("\n".join(sorted(set(app.env.widget_styles.values()))), "utf-8")
-    (static / "book.css").write_bytes((SITE / "book.css").read_bytes())
+    (static / "book.css").write_text(palette() + (SITE / "book.css").read_text("utf-8"), "utf-8")
+
+
+def palette() -> str:
+    """The book's colours as CSS variables, for light and dark pages."""
+    light, dark = ("".join(f"--nn-{name}:{tones[i]};" for name, tones in PALETTE.items()) for i in (0, 1))
+    return f':root{{{light}}}\nhtml[data-theme="dark"]{{{dark}}}\n'
 
 
 # --- links ---------------------------------------------------------------------------------------
@@ -142,17 +150,18 @@ class LabelledEquations(MathDomain):
         return [("math:eq", make_refnode(builder, fromdocname, *place, contnode))]
 
 
-class TermLinks(SphinxPostTransform):
-    """Resolves ``[any words](#term-learning-rate)`` to the glossary's entry *learning rate*."""
+class PlainLinks(SphinxPostTransform):
+    """Resolves ``[any words](#term-learning-rate)`` to the glossary, ``[any words](#novikoff)`` to a theorem."""
 
     default_priority = 8  # before MyST's own resolver
 
     def run(self) -> None:
         objects = self.env.get_domain("std").objects.items()
-        terms = {"term-" + nodes.make_id(name): entry for (kind, name), entry in objects if kind == "term"}
+        places = {"term-" + nodes.make_id(name): place for (kind, name), place in objects if kind == "term"}
+        places |= {label: (proof["docname"], label) for label, proof in getattr(self.env, "proof_list", {}).items()}
         for ref in list(self.document.findall(lambda n: n.tagname == "pending_xref" and n["reftype"] == "myst")):
-            if entry := terms.get(ref["reftarget"]):
-                ref.replace_self(make_refnode(self.app.builder, self.env.docname, *entry, ref[0].deepcopy()))
+            if place := places.get(ref["reftarget"]):
+                ref.replace_self(make_refnode(self.app.builder, self.env.docname, *place, ref[0].deepcopy()))
 
 
 # --- pages ---------------------------------------------------------------------------------------
@@ -204,7 +213,7 @@ def prepare_environment(app: Sphinx, env, _docnames) -> None:
 def setup(app: Sphinx) -> dict:
     app.add_config_value("site_digest", "", "env")
     app.add_domain(LabelledEquations, override=True)
-    app.add_post_transform(TermLinks)
+    app.add_post_transform(PlainLinks)
     app.add_directive("widget", EmbeddedWidget)
     app.connect("config-inited", digest_site)
     app.connect("builder-inited", vendor_katex)
