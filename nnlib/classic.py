@@ -53,6 +53,7 @@ class Perceptron:
             raise ValueError("X must be finite, got nan or inf")
         if not np.isin(y, (0, 1)).all():
             raise ValueError(f"labels must be 0 or 1, got {sorted(set(y.tolist()) - {0, 1})}")
+        y = y.astype(int)
         self.weight, self.bias = np.zeros(X.shape[1]), 0.0
         self.updates, self.mistakes = [], []
         for epoch in range(1, self.epochs + 1):

@@ -21,8 +21,13 @@ def gaussians(n=100, centers=((-1.0, -1.0), (1.0, 1.0)), std=0.5, generator=None
         centers: where the clouds lie, shape (classes, 2).
         std: standard deviation of each cloud, ≥ 0.
         generator: a ``numpy.random.Generator``; nnlib's own if ``None``.
+
+    Raises:
+        ValueError: if an argument is out of range.
     """
     centers = np.asarray(centers, dtype=float)
+    if centers.ndim != 2 or centers.shape[1] != 2:
+        raise ValueError(f"centers must have shape (classes, 2), got {centers.shape}")
     y = np.arange(_count(n)) % len(centers)
     return _jitter(centers[y], std, generator), y
 
@@ -44,7 +49,12 @@ def circles(n=100, noise=0.1, factor=0.5, generator=None):
         noise: standard deviation of the normal noise added to each coordinate, ≥ 0.
         factor: radius of the inner circle, in [0, 1).
         generator: a ``numpy.random.Generator``; nnlib's own if ``None``.
+
+    Raises:
+        ValueError: if an argument is out of range.
     """
+    if not 0 <= factor < 1:
+        raise ValueError(f"factor must be in [0, 1), got {factor}")
     y = np.arange(_count(n)) % 2
     angle = 2 * np.pi * get_generator(generator).random(n)
     radius = np.where(y == 1, factor, 1.0)[:, None]
@@ -132,8 +142,8 @@ def standardize(X_train, *others):
     Returns:
         The arrays, in the same order.
     """
-    mean, std = X_train.mean(axis=0), X_train.std(axis=0)
-    std = np.where(std > 0, std, 1.0)
+    mean, varies = X_train.mean(axis=0), np.ptp(X_train, axis=0) > 0
+    std = np.where(varies, X_train.std(axis=0), 1.0)
     scaled = [(X - mean) / std for X in (X_train, *others)]
     return scaled if others else scaled[0]
 

@@ -6,7 +6,7 @@
 import numpy as np
 
 from nnlib import settings
-from nnlib.tensor import Tensor, as_tensor, record
+from nnlib.tensor import as_tensor, as_tensors, record
 
 # Activations: elementwise, any shape
 
@@ -16,7 +16,7 @@ def relu(input):
 
     Derivative: 1 where z > 0, else 0 (at 0 itself, where there is none, 0 is used).
     """
-    z = as_tensor(input)
+    z = _floating(input)
     return record(np.maximum(z.data, 0), (z, lambda d: d * (z.data > 0)))
 
 
@@ -25,7 +25,7 @@ def leaky_relu(input, negative_slope=0.01):
 
     Derivative: 1 where z > 0, else ``negative_slope``.
     """
-    z = as_tensor(input)
+    z = _floating(input)
     slope = np.where(z.data > 0, 1, negative_slope).astype(z.dtype)
     return record(z.data * slope, (z, lambda d: d * slope))
 
@@ -35,7 +35,7 @@ def elu(input, alpha=1.0):
 
     Derivative: 1 where z > 0, else αeᶻ. Source: Clevert et al. (2016).
     """
-    z = as_tensor(input)
+    z, alpha = _floating(input), float(alpha)
     below = alpha * np.expm1(np.minimum(z.data, 0))
     value = np.where(z.data > 0, z.data, below)
     return record(value, (z, lambda d: d * np.where(z.data > 0, 1, below + alpha)))
@@ -46,7 +46,7 @@ def sigmoid(input):
 
     Derivative: σ(z)(1 − σ(z)), at most 1/4. Stable for any z: only e^(−|z|) is computed, which cannot overflow.
     """
-    z = as_tensor(input)
+    z = _floating(input)
     s = _sigmoid(z.data)
     return record(s, (z, lambda d: d * (s * (1 - s))))
 
@@ -56,7 +56,7 @@ def tanh(input):
 
     Derivative: 1 − tanh²(z), at most 1.
     """
-    z = as_tensor(input)
+    z = _floating(input)
     t = np.tanh(z.data)
     return record(t, (z, lambda d: d * (1 - t * t)))
 
@@ -66,7 +66,7 @@ def silu(input):
 
     Derivative: σ(z)(1 + z(1 − σ(z))). Source: Ramachandran et al. (2017).
     """
-    z = as_tensor(input)
+    z = _floating(input)
     s = _sigmoid(z.data)
     return record(z.data * s, (z, lambda d: d * (s * (1 + z.data * (1 - s)))))
 
@@ -82,7 +82,7 @@ def gelu(input, approximate="none"):
     Raises:
         ValueError: for any other ``approximate``.
     """
-    z = as_tensor(input)
+    z = _floating(input)
     x = z.data
     if approximate == "none":
         from scipy.special import erf  # here, because importing SciPy takes longer than importing nnlib
@@ -103,7 +103,7 @@ def softplus(input):
 
     Derivative: σ(z).
     """
-    z = as_tensor(input)
+    z = _floating(input)
     return record(_softplus(z.data), (z, lambda d: d * _sigmoid(z.data)))
 
 
@@ -112,7 +112,7 @@ def logsigmoid(input):
 
     Derivative: σ(−z).
     """
-    z = as_tensor(input)
+    z = _floating(input)
     return record(-_softplus(-z.data), (z, lambda d: d * _sigmoid(-z.data)))
 
 
@@ -128,7 +128,7 @@ def softmax(input, dim):
         input: scores z, any shape.
         dim: the dimension whose entries compete.
     """
-    z = as_tensor(input)
+    z = _floating(input)
     p = np.exp(_log_softmax(z.data, dim))
     return record(p, (z, lambda d: p * (d - (d * p).sum(axis=dim, keepdims=True))))
 
@@ -138,7 +138,7 @@ def log_softmax(input, dim):
 
     Gradient: d − p Σ_k d_k.
     """
-    z = as_tensor(input)
+    z = _floating(input)
     log_p = _log_softmax(z.data, dim)
     return record(log_p, (z, lambda d: d - np.exp(log_p) * d.sum(axis=dim, keepdims=True)))
 
@@ -162,7 +162,7 @@ def linear(input, weight, bias=None):
     Raises:
         ValueError: if the shapes do not fit.
     """
-    x, w = as_tensor(input), as_tensor(weight)
+    x, w = as_tensors(input, weight)
     if w.ndim != 2 or not x.ndim or x.shape[-1] != w.shape[1]:
         raise ValueError(
             f"linear: a weight of shape {w.shape} (out, in) does not fit an input of shape {x.shape} (..., in)"
@@ -190,7 +190,7 @@ def dropout(input, p=0.5, training=True, generator=None):
     Raises:
         ValueError: if p is not between 0 and 1.
     """
-    x = as_tensor(input)
+    x = _floating(input)
     if not 0 <= p <= 1:
         raise ValueError(f"dropout: p must be between 0 and 1, got {p}")
     if not training or p == 0:
@@ -244,7 +244,7 @@ def binary_cross_entropy(input, target, weight=None, reduction="mean"):
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
 
     Raises:
-        ValueError: if the shapes differ, or a probability lies outside [0, 1].
+        ValueError: if the shapes do not fit, or a probability lies outside [0, 1].
     """
     p, y = _same_shape("binary_cross_entropy", input, target)
     if p.data.size and not (p.data.min() >= 0 and p.data.max() <= 1):
@@ -256,7 +256,7 @@ def binary_cross_entropy(input, target, weight=None, reduction="mean"):
         log_p, log_q = np.maximum(np.log(p.data), -100), np.maximum(np.log1p(-p.data), -100)
     loss = -(y.data * log_p + (1 - y.data) * log_q)
     slope = (p.data - y.data) / np.maximum(p.data * (1 - p.data), 1e-12)
-    w = 1 if weight is None else as_tensor(weight).data
+    w = _factor("binary_cross_entropy: weight", weight, p)
     return _reduce(loss * w, reduction, (p, slope * w), (y, (log_q - log_p) * w))
 
 
@@ -273,11 +273,11 @@ def binary_cross_entropy_with_logits(input, target, weight=None, reduction="mean
         pos_weight: a factor for the term of y alone, broadcast to that shape.
 
     Raises:
-        ValueError: if the shapes differ.
+        ValueError: if the shapes do not fit.
     """
     z, y = _same_shape("binary_cross_entropy_with_logits", input, target)
-    positive = 1 if pos_weight is None else as_tensor(pos_weight).data
-    w = 1 if weight is None else as_tensor(weight).data
+    positive = _factor("binary_cross_entropy_with_logits: pos_weight", pos_weight, z)
+    w = _factor("binary_cross_entropy_with_logits: weight", weight, z)
     miss_1, miss_0 = _softplus(-z.data), _softplus(z.data)  # −log σ(z) and −log(1 − σ(z))
     s = _sigmoid(z.data)
     loss = positive * y.data * miss_1 + (1 - y.data) * miss_0
@@ -304,7 +304,7 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
         IndexError: if a class is out of range.
         TypeError: if classes are not integers.
     """
-    z, y = as_tensor(input), as_tensor(target)
+    z, y = _floating(input), as_tensor(target)
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing must be between 0 and 1, got {label_smoothing}")
     if z.ndim < 2:
@@ -315,19 +315,20 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
         raise ValueError(f"cross_entropy: weight must have shape ({classes},), got {w.shape}")
     per_class = w.reshape(1, classes, *[1] * (z.ndim - 2))
     if y.shape == z.shape and y.dtype.kind == "f":
-        wanted, counted = y.data, None
+        wanted, counted = y.data.astype(z.dtype, copy=False), None
     else:
         wanted, counted = _one_hot("cross_entropy", y, z, ignore_index)
-    smoothed = (1 - label_smoothing) * wanted + label_smoothing / classes
+    spread = float(label_smoothing)
+    smoothed = (1 - spread) * wanted + spread / classes
     if counted is not None:
         smoothed = smoothed * np.expand_dims(counted, 1)
     share = smoothed * per_class
     log_p = _log_softmax(z.data, 1)
-    loss = -(share * log_p).sum(axis=1)
+    loss = -_times_log(share, log_p).sum(axis=1)
     slope = share.sum(axis=1, keepdims=True) * np.exp(log_p) - share
     if counted is None:
         n = z.data.size // classes
-        inputs = (z, slope), (y, -(1 - label_smoothing) * per_class * log_p)
+        inputs = (z, slope), (y, -(1 - spread) * per_class * log_p)
     else:
         n, inputs = (wanted * per_class).sum(), ((z, slope),)
     return _reduce(loss, reduction, *inputs, n=n)
@@ -338,7 +339,7 @@ def nll_loss(input, target, weight=None, ignore_index=-100, reduction="mean"):
 
     Gradient: −one-hot(y)/n. Arguments and errors as in :func:`cross_entropy`.
     """
-    log_p, y = as_tensor(input), as_tensor(target)
+    log_p, y = _floating(input), as_tensor(target)
     if log_p.ndim < 2:
         raise ValueError(f"nll_loss: input must have shape (N, C, ...), got {log_p.shape}")
     classes = log_p.shape[1]
@@ -347,7 +348,7 @@ def nll_loss(input, target, weight=None, ignore_index=-100, reduction="mean"):
         raise ValueError(f"nll_loss: weight must have shape ({classes},), got {w.shape}")
     wanted, _ = _one_hot("nll_loss", y, log_p, ignore_index)
     share = wanted * w.reshape(1, classes, *[1] * (log_p.ndim - 2))
-    return _reduce(-(share * log_p.data).sum(axis=1), reduction, (log_p, -share), n=share.sum())
+    return _reduce(-_times_log(share, log_p.data).sum(axis=1), reduction, (log_p, -share), n=share.sum())
 
 
 # What several operations share
@@ -367,16 +368,37 @@ def _log_softmax(z, dim):
     return shifted - np.log(np.exp(shifted).sum(axis=dim, keepdims=True))
 
 
+def _times_log(share, log_p):
+    """Return share · log p, and 0 where the share is 0: a class that nobody asks for may have probability 0."""
+    return np.multiply(share, log_p, out=np.zeros_like(log_p), where=share != 0)
+
+
+def _floating(value):
+    """Return ``value`` as a tensor of floating-point numbers; integers take the default dtype."""
+    tensor = as_tensor(value)
+    return tensor if tensor.dtype.kind == "f" else tensor.to(settings.get_default_dtype())
+
+
+def _factor(name, value, like):
+    """Return a factor for each element of ``like``, in its dtype."""
+    if value is None:
+        return 1
+    factor = as_tensor(value).data.astype(like.dtype, copy=False)
+    try:
+        return np.broadcast_to(factor, like.shape)
+    except ValueError:
+        raise ValueError(f"{name} of shape {factor.shape} does not broadcast to {like.shape}") from None
+
+
 def _rows(a):
     return a.reshape(-1, a.shape[-1])
 
 
 def _same_shape(name, input, target):
-    a = as_tensor(input)
-    b = as_tensor(target, like=a)
+    a, b = as_tensors(input, target)
     if a.shape != b.shape:
         raise ValueError(f"{name}: input has shape {a.shape}, target has shape {b.shape}; they must be the same")
-    return a, b if b.dtype == a.dtype else Tensor(b.data.astype(a.dtype))
+    return a, b if b.dtype == a.dtype else b.to(a.dtype)
 
 
 def _one_hot(name, y, z, ignore_index):
@@ -389,8 +411,8 @@ def _one_hot(name, y, z, ignore_index):
     counted = y.data != ignore_index
     if (wrong := counted & ((y.data < 0) | (y.data >= z.shape[1]))).any():
         raise IndexError(f"{name}: target must be in [0, {z.shape[1]}), got {y.data[wrong].flat[0]}")
-    rows = np.eye(z.shape[1], dtype=z.dtype)[np.where(counted, y.data, 0)] * counted[..., None]
-    return np.moveaxis(rows, -1, 1), counted
+    rows = np.where(counted, y.data, -1)[..., None] == np.arange(z.shape[1])
+    return np.moveaxis(rows, -1, 1).astype(z.dtype), counted
 
 
 def _reduce(loss, reduction, *slopes, n=None):

@@ -31,8 +31,8 @@ class Optimizer:
             groups = [{"params": groups}]
         groups = [{**defaults, **group, "params": _parameter_list(group["params"])} for group in groups]
         parameters = [p for group in groups for p in group["params"]]
-        if not parameters:
-            raise ValueError("an optimizer needs at least one parameter, got none")
+        if not all(group["params"] for group in groups):
+            raise ValueError("an optimizer needs at least one parameter in each group, got none")
         if len({id(p) for p in parameters}) < len(parameters):
             raise ValueError("a parameter was given to the optimizer twice")
         for group in groups:
@@ -59,7 +59,7 @@ class Optimizer:
 
     def _check(self, group):
         for name in ("lr", "weight_decay"):
-            _require(math.isfinite(group[name]) and group[name] >= 0, name, "a finite number ≥ 0", group[name])
+            _require_not_negative(name, group[name])
 
 
 class SGD(Optimizer):
@@ -72,7 +72,7 @@ class SGD(Optimizer):
         params: parameters or groups.
         lr: the learning rate η ≥ 0.
         momentum: μ ≥ 0.
-        dampening: share of g that momentum leaves out.
+        dampening: share of g that momentum leaves out, ≥ 0.
         weight_decay: λ ≥ 0.
         nesterov: look ahead along v; needs momentum and no dampening.
 
@@ -94,12 +94,12 @@ class SGD(Optimizer):
 
     def _check(self, group):
         super()._check(group)
-        momentum = group["momentum"]
-        _require(math.isfinite(momentum) and momentum >= 0, "momentum", "a finite number ≥ 0", momentum)
-        if group["nesterov"] and (momentum == 0 or group["dampening"] != 0):
+        momentum, dampening = group["momentum"], group["dampening"]
+        _require_not_negative("momentum", momentum)
+        _require_not_negative("dampening", dampening)
+        if group["nesterov"] and (momentum == 0 or dampening != 0):
             raise ValueError(
-                f"nesterov needs momentum > 0 and dampening = 0, got momentum = {momentum} "
-                f"and dampening = {group['dampening']}"
+                f"nesterov needs momentum > 0 and dampening = 0, got momentum = {momentum} and dampening = {dampening}"
             )
 
     def _update(self, theta, g, state, t, group):
@@ -137,10 +137,9 @@ class Adam(Optimizer):
 
     def _check(self, group):
         super()._check(group)
-        _require(len(group["betas"]) == 2, "betas", "a pair (β₁, β₂)", group["betas"])
-        for beta in group["betas"]:
-            _require(0 <= beta < 1, "betas", "numbers in [0, 1)", group["betas"])
-        _require(math.isfinite(group["eps"]) and group["eps"] >= 0, "eps", "a finite number ≥ 0", group["eps"])
+        if len(group["betas"]) != 2 or not all(0 <= beta < 1 for beta in group["betas"]):
+            raise ValueError(f"betas must be two numbers in [0, 1), got {group['betas']}")
+        _require_not_negative("eps", group["eps"])
 
     def _update(self, theta, g, state, t, group):
         if group["weight_decay"]:
@@ -175,26 +174,28 @@ class _Vectors:
     """The parameters of a group as views into one vector, their gradients into another, and the rule's own vectors."""
 
     def __init__(self, parameters, slots):
-        if len(dtypes := {p.dtype for p in parameters}) > 1:
-            raise ValueError(f"the parameters of a group must have one dtype, got {sorted(map(str, dtypes))}")
         self.parameters = parameters
         ends = np.cumsum([p.numel() for p in parameters])
         self.parts = [slice(int(end) - p.numel(), int(end)) for p, end in zip(parameters, ends, strict=True)]
         self.steps = [0] * len(parameters)
+        self.slots = [np.zeros(ends[-1]) for _ in slots]
         self.gather()
-        self.slots = [np.zeros_like(self.data) for _ in slots]
 
     def gather(self):
         """Copy the parameters into the vector and make them views of it."""
+        if len(dtypes := {p.dtype for p in self.parameters}) > 1:
+            raise ValueError(f"the parameters of a group must have one dtype, got {sorted(map(str, dtypes))}")
         self.data = np.concatenate([p.data.reshape(-1) for p in self.parameters])
         self.grad = np.zeros_like(self.data)
+        self.slots = [slot.astype(self.data.dtype, copy=False) for slot in self.slots]
+        self.views = []
         for p, part in zip(self.parameters, self.parts, strict=True):
-            p.data = self.data[part].reshape(p.shape)
-            p._grad_buffer = self.grad[part].reshape(p.shape)
+            p.data, p._grad_buffer = (vector[part].reshape(p.shape) for vector in (self.data, self.grad))
+            self.views.append((p, p.data, p._grad_buffer))
 
     def parts_with_gradients(self):
         """Return (t, slice) for the longest runs of parameters that have a gradient and are at the same step t."""
-        if any(p.data.base is not self.data or p._grad_buffer.base is not self.grad for p in self.parameters):
+        if any(p.data is not data or p._grad_buffer is not grad for p, data, grad in self.views):
             self.gather()  # somebody gave a parameter a new array
         runs = []
         for i, (p, part) in enumerate(zip(self.parameters, self.parts, strict=True)):
@@ -221,6 +222,6 @@ def _parameter_list(params):
     return params
 
 
-def _require(condition, name, allowed, value):
-    if not condition:
-        raise ValueError(f"{name} must be {allowed}, got {value}")
+def _require_not_negative(name, value):
+    if not (isinstance(value, int | float | np.number) and math.isfinite(value) and value >= 0):
+        raise ValueError(f"{name} must be a finite number ≥ 0, got {value!r}")

@@ -31,7 +31,7 @@ def floating_dtype(dtype):
     """Return ``dtype`` as a NumPy dtype, refusing all but float32 and float64."""
     allowed = (np.dtype(np.float32), np.dtype(np.float64))
     try:
-        if (result := np.dtype(dtype)) in allowed:
+        if dtype is not None and (result := np.dtype(dtype)) in allowed:
             return result
     except TypeError:
         pass
@@ -48,14 +48,17 @@ class no_grad(ContextDecorator):
     False
     """
 
+    def __init__(self):
+        self._outer = []  # a stack, because a decorated function may call itself
+
     def __enter__(self):
         global _grad_enabled
-        self._outer = _grad_enabled
+        self._outer.append(_grad_enabled)
         _grad_enabled = False
 
     def __exit__(self, *exc):
         global _grad_enabled
-        _grad_enabled = self._outer
+        _grad_enabled = self._outer.pop()
 
 
 def is_grad_enabled():

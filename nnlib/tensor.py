@@ -38,16 +38,20 @@ class Tensor:
     def __init__(self, data, requires_grad=False, dtype=None):
         if isinstance(data, Tensor):
             data = data.data
-        if dtype is None and not isinstance(data, np.ndarray | np.generic):
-            data = np.asarray(data)
-            if data.dtype.kind == "f":
-                dtype = settings.get_default_dtype()
-        data = np.asarray(data, dtype=dtype)
-        if data.dtype.kind not in "fiub":
-            raise TypeError(f"a tensor holds real numbers, got dtype {data.dtype}")
-        if requires_grad and data.dtype.kind != "f":
-            raise TypeError(f"only floating-point tensors can require gradients, got dtype {data.dtype}")
-        self.data = data
+        try:
+            array = np.asarray(data)
+        except ValueError as error:
+            raise ValueError(f"data must be numbers in lists of equal lengths: {error}") from None
+        if dtype is None and array.dtype.kind == "f" and not isinstance(data, np.ndarray | np.generic):
+            dtype = settings.get_default_dtype()
+        for kind in (array.dtype, np.dtype(dtype)):
+            if kind.kind not in "fiub":
+                raise TypeError(f"a tensor holds real numbers, got dtype {kind}")
+        if dtype is not None:
+            array = array.astype(dtype, copy=False)
+        if requires_grad and array.dtype.kind != "f":
+            raise TypeError(f"only floating-point tensors can require gradients, got dtype {array.dtype}")
+        self.data = array
         self.grad = None
         self.requires_grad = requires_grad
         self._inputs = ()
@@ -91,6 +95,10 @@ class Tensor:
     def detach(self):
         """Return a tensor that shares these numbers and remembers nothing."""
         return Tensor(self.data)
+
+    def to(self, dtype):
+        """Return the same numbers in another dtype; their gradient comes back in this one."""
+        return record(self.data.astype(dtype, copy=False), (self, lambda d: d.astype(self.dtype)))
 
     def numpy(self):
         """Return the NumPy array.
@@ -200,20 +208,20 @@ class Tensor:
             self._grad_buffer[...] = grad
             self.grad = self._grad_buffer
         else:
-            self.grad = np.array(grad)
+            self.grad = np.array(grad, dtype=self.dtype)
 
     # Arithmetic: each operation, and beside each input the gradient it receives
 
     def __add__(self, other):
-        a, b = self, as_tensor(other, like=self)
+        a, b = as_tensors(self, other)
         return record(a.data + b.data, (a, lambda d: unbroadcast(d, a)), (b, lambda d: unbroadcast(d, b)))
 
     def __sub__(self, other):
-        a, b = self, as_tensor(other, like=self)
+        a, b = as_tensors(self, other)
         return record(a.data - b.data, (a, lambda d: unbroadcast(d, a)), (b, lambda d: unbroadcast(-d, b)))
 
     def __mul__(self, other):
-        a, b = self, as_tensor(other, like=self)
+        a, b = as_tensors(self, other)
         return record(
             a.data * b.data,
             (a, lambda d: unbroadcast(d * b.data, a)),
@@ -221,7 +229,7 @@ class Tensor:
         )
 
     def __truediv__(self, other):
-        a, b = self, as_tensor(other, like=self)
+        a, b = as_tensors(self, other)
         quotient = a.data / b.data
         return record(
             quotient,
@@ -238,7 +246,7 @@ class Tensor:
 
     def __matmul__(self, other):
         """Return the matrix product: for C = A B, dA = dC Bᵀ and dB = Aᵀ dC, for vectors and stacks too."""
-        a, b = self, as_tensor(other, like=self)
+        a, b = as_tensors(self, other)
         if not a.ndim or not b.ndim or a.shape[-1] != b.shape[max(-2, -b.ndim)]:
             raise ValueError(f"cannot multiply matrices of shapes {a.shape} and {b.shape}")
 
@@ -269,13 +277,16 @@ class Tensor:
     __rmul__ = __mul__
 
     def __rsub__(self, other):
-        return as_tensor(other, like=self) - self
+        b, a = as_tensors(self, other)
+        return a - b
 
     def __rtruediv__(self, other):
-        return as_tensor(other, like=self) / self
+        b, a = as_tensors(self, other)
+        return a / b
 
     def __rmatmul__(self, other):
-        return as_tensor(other, like=self) @ self
+        b, a = as_tensors(self, other)
+        return a @ b
 
     def exp(self):
         y = np.exp(self.data)
@@ -312,7 +323,7 @@ class Tensor:
 
         def grad(d):
             winners = self.data == largest
-            return spread(d) * winners / winners.sum(axis=dim, keepdims=True)
+            return spread(d) * winners / winners.sum(axis=dim, keepdims=True, dtype=self.dtype)
 
         return record(self.data.max(axis=dim, keepdims=keepdim), (self, grad))
 
@@ -420,13 +431,20 @@ def _used(_):
     """Mark a record that ``backward`` has walked."""
 
 
-def as_tensor(value, like=None):
-    """Return ``value`` as a tensor; a Python number takes the dtype of ``like``, so that float32 stays float32."""
-    if isinstance(value, Tensor):
-        return value
-    if like is not None and isinstance(value, bool | int | float):
-        return Tensor(np.asarray(value, dtype=like.dtype if like.dtype.kind == "f" else None))
-    return Tensor(value)
+def as_tensor(value):
+    """Return ``value`` as a tensor, itself if it is one."""
+    return value if isinstance(value, Tensor) else Tensor(value)
+
+
+def as_tensors(a, b):
+    """Return a and b as tensors; integers, and b if it is a number or list, take the other's floating dtype."""
+    a = as_tensor(a)
+    if not isinstance(b, Tensor | np.ndarray):
+        b = Tensor(b, dtype=a.dtype if a.dtype.kind == "f" else None)  # so that float32 stays float32
+    b = as_tensor(b)
+    if (a.dtype.kind == "f") == (b.dtype.kind == "f"):
+        return a, b
+    return (a, b.to(a.dtype)) if a.dtype.kind == "f" else (a.to(b.dtype), b)
 
 
 def unbroadcast(grad, tensor):
