@@ -74,10 +74,7 @@ function unpack(spec, view) {
   };
 }
 
-const list = (result) => {
-  if (result?.values) return result.values;
-  return Array.isArray(result) ? result : [result];
-};
+const list = (result) => (Array.isArray(result) ? result : (result?.cell ? result.values : [result]));
 
 // ---- axes ----
 
@@ -200,12 +197,13 @@ const MARKS = {
     for (let i = 0; i < Math.max(xs.length, ys.length); i++) {
       const x = at.x(xs[i % xs.length]);
       const y = at.y(ys[i % ys.length]);
-      if (!Number.isFinite(x) || !Number.isFinite(y)) continue;
+      const size = sizes[i % sizes.length];
+      if (!Number.isFinite(x) || !Number.isFinite(y) || !(size > 0)) continue;
       const color = at.paint(mark.color, i);
       const style = mark.hollow
-        ? `fill="var(--nnw-paper)" stroke="${color}" stroke-width="2"`
+        ? `fill="none" stroke="${color}" stroke-width="2"`
         : `fill="${color}" stroke="var(--nnw-paper)"`;
-      svg += `<path d="${symbol(at.shape(mark.color, i), x, y, sizes[i % sizes.length])}" ${style}/>`;
+      svg += `<path d="${symbol(at.shape(mark.color, i), x, y, size)}" ${style}/>`;
     }
     return svg;
   },
@@ -387,21 +385,28 @@ function makePanel(panel, index, spec, rgb) {
       return axis.ticks ?? make(low, high, count);
     };
     const direct = names.length > 0 && widest() < 0.35 * width;
-    const margins = { top: ay.label ? 26 : 10, right: direct ? widest() + 4 : 12, bottom: ax.label ? 42 : 24, left: 0 };
+    const margins = { top: ay.label ? 26 : 10, right: direct ? widest() + 4 : 12, bottom: ax.label ? 42 : 24, left: 30 };
     if (!panel.axes) Object.assign(margins, { top: 4, right: direct ? widest() : 4, bottom: 4, left: 4 });
-    let height = wanted || Math.max(panel.axes ? 190 : 0, Math.min(width * panel.aspect, 420));
-    const yTicks = panel.axes ? ticks(ay, Math.max(2, (height - margins.top - margins.bottom) / 45)) : [];
-    if (panel.axes) margins.left = 8 + Math.max(8, ...yTicks.map(([, text]) => textWidth(text)));
-    let plotWidth = width - margins.left - margins.right;
-    if (panel.equal) {
+    const least = panel.axes ? 190 : panel.equal ? 0 : 220;
+    let height = wanted || Math.max(least, Math.min(width * panel.aspect, 420));
+    let plotWidth;
+    let yTicks = [];
+    const fit = () => {
+      plotWidth = width - margins.left - margins.right;
+      if (!panel.equal) return;
       const span = ({ limits: [a, b] }) => Math.abs(b - a);
       const ratio = span(ay) / span(ax);
       const room = wanted ? wanted - margins.top - margins.bottom : 400;
       plotWidth = Math.min(plotWidth, room / ratio);
-      height = wanted || plotWidth * ratio + margins.top + margins.bottom;
-      margins.bottom = height - margins.top - plotWidth * ratio;
+      if (!wanted) height = plotWidth * ratio + margins.top + margins.bottom;
+    };
+    fit();
+    if (panel.axes) {
+      yTicks = ticks(ay, Math.max(2, (height - margins.top - margins.bottom) / 45));
+      margins.left = 8 + Math.max(8, ...yTicks.map(([, text]) => textWidth(text)));
+      fit();
     }
-    const left = panel.equal ? margins.left + Math.max(0, (width - margins.left - margins.right - plotWidth) / 2) : margins.left;
+    const left = margins.left + (width - margins.left - margins.right - plotWidth) / 2;
     const plot = { left, right: left + plotWidth, top: margins.top, bottom: height - margins.bottom };
     const xTicks = panel.axes ? ticks(ax, Math.max(2, plotWidth / 70)) : [];
     return { width, height, plot, direct, xTicks, yTicks };
@@ -485,9 +490,11 @@ function makePanel(panel, index, spec, rgb) {
 
 // ---- a table ----
 
-function makeTable(table, index) {
+function makeTable(table, index, spec) {
   const body = element("tbody");
-  const head = element("tr", {}, ...table.columns.map(([header]) => element("th", { scope: "col" }, header)));
+  const words = table.columns.map(([, name]) => (spec.arrays[name].text ? "nnw-words" : undefined));
+  const headers = table.columns.map(([header], k) => element("th", { scope: "col", class: words[k] }, header));
+  const head = element("tr", {}, ...headers);
   const whole = element("table", {}, element("thead", {}, head), body);
   if (table.title) whole.prepend(element("caption", {}, table.title));
   const figure = element("figure", { "data-panel": index, class: "nnw-table" }, whole);
@@ -507,7 +514,7 @@ function makeTable(table, index) {
       for (let i = 0; i < Math.max(...columns.map((column) => column.length)); i++) {
         const cells = columns.map((column) => column[i] ?? "");
         if (cells.every((text) => text === "" || text === "–")) continue;
-        const row = element("tr", {}, ...cells.map((text) => element("td", {}, text)));
+        const row = element("tr", {}, ...cells.map((text, k) => element("td", { class: words[k] }, text)));
         if (i === here) row.setAttribute("aria-current", "true");
         rows.push(row);
       }
@@ -601,7 +608,7 @@ function render({ model, el }) {
     playing,
   ];
 
-  const items = spec.panels.map((panel, i) => (panel.columns ? makeTable(panel, i) : makePanel(panel, i, spec, rgb)));
+  const items = spec.panels.map((panel, i) => (panel.columns ? makeTable(panel, i, spec) : makePanel(panel, i, spec, rgb)));
   const readouts = spec.readouts.map(({ key, label, format }) => {
     const value = element("dd", { "data-readout": key });
     const show = (result) => (value.textContent = typeof result === "string" ? result : number(result, format));
@@ -740,7 +747,7 @@ function render({ model, el }) {
 function between(a, b, t) {
   const mixed = (from, to) => (Number.isFinite(from) ? from + (to - from) * t : to);
   if (typeof b === "number") return mixed(a, b);
-  if (!b.values || a.values.length !== b.values.length) return b;
+  if (!b.cell || a.values.length !== b.values.length) return b;
   return { cell: b.cell, values: Float64Array.from(b.values, (to, i) => mixed(a.values[i], to)) };
 }
 

@@ -5,7 +5,6 @@ the chosen state. So a page without a kernel shows the same numbers as a noteboo
 """
 
 import base64
-import inspect
 import itertools
 import math
 import re

@@ -113,7 +113,10 @@ class Line(Mark):
 
 @dataclass(frozen=True)
 class Points(Mark):
-    """Symbols at (x, y); integer colours also change the shape. `labels` of the classes stand above the panel."""
+    """Symbols at (x, y) with radius `size`, 0 for none; integer colours also change the shape.
+
+    `hollow` draws rings. `label` is one name, or the names of the classes; they stand above the panel.
+    """
 
     x: object
     y: object
@@ -133,7 +136,7 @@ class Points(Mark):
         shape = np.broadcast_to(np.nan_to_num(get(self.color)), x.shape).astype(int) if by_class else 0 * x.astype(int)
         labels = [self.label] if isinstance(self.label, str) else self.label or []
         for k in np.unique(shape):
-            here = shape == k
+            here = (shape == k) & (size > 0)
             face, edge = ("none", colors[here]) if self.hollow else (colors[here], light("paper"))
             label = labels[k] if k < len(labels) else None
             marker = SHAPES[k % len(SHAPES)]
@@ -520,7 +523,7 @@ def picture(panels, get, title, sentence, readouts):
         figure.supxlabel("\n".join(filter(None, [numbers, sentence])), x=0.01, ha="left", fontsize=9, wrap=True)
         buffer = io.BytesIO()
         figure.savefig(buffer, dpi=160, metadata={"Software": None})
-    image = Image.open(buffer).convert("RGB").quantize(128)
+    image = Image.open(buffer).convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE)
     small = io.BytesIO()
     image.save(small, "png", optimize=True)
     return small.getvalue(), (image.width // 2, image.height // 2)
