@@ -1,0 +1,277 @@
+"""What nnlib and PyTorch compute alike: the names are the same in both, so each case is written once.
+
+Another operation, module or optimiser is one more entry of a table; then run ``make_parity.py``. A library is given as
+a namespace of ``nn``, ``functional``, ``init``, ``optim``, ``utils`` and ``tensor(array, requires_grad=…)``.
+"""
+
+import zlib
+from itertools import product
+
+import numpy as np
+
+STEPS = 20
+
+# How an array is drawn
+
+
+def normal(*shape):
+    return lambda rng: rng.normal(size=shape)
+
+
+def wide(*shape):
+    return lambda rng: 30 * rng.normal(size=shape)
+
+
+def probabilities(*shape):
+    return lambda rng: rng.uniform(0.02, 0.98, shape)
+
+
+def distributions(*shape):
+    return lambda rng: np.moveaxis(rng.dirichlet(np.ones(shape[1]), (shape[0], *shape[2:])), -1, 1)
+
+
+def classes(count, *shape):
+    return lambda rng: rng.integers(count, size=shape)
+
+
+def draw(name, **draws):
+    """Return an array for each of ``draws``; the same ones whenever the case has this name."""
+    rng = np.random.default_rng(zlib.crc32(name.encode()))
+    return {key: draw(rng) for key, draw in draws.items()}
+
+
+# The tables
+
+
+def case(function, *inputs, **options):
+    """Return a call of ``function``: inputs are drawn and get gradients; drawn options, such as weights, get none."""
+    drawn = {str(i): draw for i, draw in enumerate(inputs)}
+    drawn |= {key: value for key, value in options.items() if callable(value)}
+    return function, drawn, {key: value for key, value in options.items() if not callable(value)}
+
+
+REDUCTIONS = ("mean", "sum", "none")
+
+FUNCTIONS = {
+    f"{function} {options} {shape}": case(function, draw, **options)
+    for function, options in [
+        ("relu", {}),
+        ("leaky_relu", {}),
+        ("leaky_relu", {"negative_slope": 0.3}),
+        ("elu", {}),
+        ("elu", {"alpha": 2.5}),
+        ("sigmoid", {}),
+        ("tanh", {}),
+        ("silu", {}),
+        ("gelu", {}),
+        ("gelu", {"approximate": "tanh"}),
+        ("softplus", {}),
+        ("logsigmoid", {}),
+        ("softmax", {"dim": -1}),
+        ("softmax", {"dim": 0}),
+        ("log_softmax", {"dim": -1}),
+        ("log_softmax", {"dim": 0}),
+        ("dropout", {"p": 0.4, "training": False}),
+    ]
+    for shape, draw in [("vector", normal(5)), ("matrix", normal(3, 4)), ("wide", wide(2, 3, 4))]
+}
+FUNCTIONS |= {
+    "linear": case("linear", normal(5, 3), normal(4, 3), normal(4)),
+    "linear without bias": case("linear", normal(5, 3), normal(4, 3)),
+    "linear of one example": case("linear", normal(3), normal(4, 3), normal(4)),
+    "linear of a stack": case("linear", normal(2, 5, 3), normal(4, 3), normal(4)),
+}
+for reduction in REDUCTIONS:
+    FUNCTIONS |= {
+        f"{name} {reduction}": case(function, *inputs, **options, reduction=reduction)
+        for name, (function, inputs, options) in {
+            "mse": ("mse_loss", (normal(4, 3), normal(4, 3)), {}),
+            "l1": ("l1_loss", (normal(4, 3), normal(4, 3)), {}),
+            "bce": ("binary_cross_entropy", (probabilities(4, 3), probabilities(4, 3)), {}),
+            "bce weight": (
+                "binary_cross_entropy",
+                (probabilities(4, 3), probabilities(4, 3)),
+                {"weight": probabilities(3)},
+            ),
+            "bce of hard labels": ("binary_cross_entropy", (probabilities(6), lambda rng: np.arange(6.0) % 2), {}),
+            "logits": ("binary_cross_entropy_with_logits", (wide(4, 3), probabilities(4, 3)), {}),
+            "logits weight pos_weight": (
+                "binary_cross_entropy_with_logits",
+                (normal(4, 3), probabilities(4, 3)),
+                {"weight": probabilities(4, 1), "pos_weight": probabilities(3)},
+            ),
+            "nll": ("nll_loss", (normal(6, 3), classes(3, 6)), {}),
+            "nll weight ignore": (
+                "nll_loss",
+                (normal(6, 3), classes(3, 6)),
+                {"weight": probabilities(3), "ignore_index": 1},
+            ),
+            "nll of images": ("nll_loss", (normal(2, 3, 4, 5), classes(3, 2, 4, 5)), {"weight": probabilities(3)}),
+        }.items()
+    }
+    for soft, weighted, smoothing, ignored in product((False, True), (False, True), (0.0, 0.2), (-100, 1)):
+        if soft and ignored == 1:
+            continue  # ignore_index is for classes
+        for shape in ((6, 4), (2, 4, 3)):
+            target = distributions(*shape) if soft else classes(4, shape[0], *shape[2:])
+            options = {"weight": probabilities(4)} if weighted else {}
+            options |= {"label_smoothing": smoothing} | ({} if soft else {"ignore_index": ignored})
+            name = f"cross_entropy {soft=} {weighted=} {smoothing=} {ignored=} {shape} {reduction}"
+            FUNCTIONS[name] = case("cross_entropy", wide(*shape), target, **options, reduction=reduction)
+
+MODULES = {
+    "Linear": (lambda nn: nn.Linear(3, 4), normal(5, 3)),
+    "Linear without bias": (lambda nn: nn.Linear(3, 4, bias=False), normal(5, 3)),
+    "Flatten": (lambda nn: nn.Sequential(nn.Flatten(), nn.Linear(6, 2)), normal(4, 2, 3)),
+    "Dropout in evaluation": (lambda nn: nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.5)).eval(), normal(5, 3)),
+    "nested": (
+        lambda nn: nn.Sequential(nn.Sequential(nn.Linear(3, 4), nn.Tanh()), nn.Identity(), nn.Linear(4, 2)),
+        normal(5, 3),
+    ),
+    "every activation": (
+        lambda nn: nn.Sequential(
+            *[nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4), nn.LeakyReLU(0.2), nn.Linear(4, 4), nn.ELU(0.7)],
+            *[nn.Linear(4, 4), nn.Sigmoid(), nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4), nn.SiLU()],
+            *[nn.Linear(4, 4), nn.GELU(), nn.Linear(4, 4), nn.GELU("tanh"), nn.Linear(4, 4), nn.Softplus()],
+            *[nn.Linear(4, 4), nn.Softmax(dim=1), nn.Linear(4, 4), nn.LogSoftmax(dim=1)],
+        ),
+        normal(5, 4),
+    ),
+}
+
+OPTIMIZERS = {
+    "SGD": lambda optim, a, b, c: optim.SGD([a, b, c], lr=0.1),
+    "SGD by default": lambda optim, a, b, c: optim.SGD([a, b, c]),
+    "SGD momentum": lambda optim, a, b, c: optim.SGD([a, b, c], lr=0.1, momentum=0.9),
+    "SGD dampening": lambda optim, a, b, c: optim.SGD([a, b, c], lr=0.1, momentum=0.9, dampening=0.3),
+    "SGD weight_decay": lambda optim, a, b, c: optim.SGD([a, b, c], lr=0.1, weight_decay=0.2),
+    "SGD nesterov": lambda optim, a, b, c: optim.SGD([a, b, c], lr=0.1, momentum=0.8, nesterov=True),
+    "SGD momentum, dampening, weight_decay": lambda optim, a, b, c: optim.SGD(
+        [a, b, c], lr=0.05, momentum=0.7, dampening=0.5, weight_decay=0.1
+    ),
+    "SGD nesterov, weight_decay": lambda optim, a, b, c: optim.SGD(
+        [a, b, c], lr=0.05, momentum=0.7, nesterov=True, weight_decay=0.1
+    ),
+    "SGD groups": lambda optim, a, b, c: optim.SGD(
+        [{"params": [a, b], "lr": 0.5}, {"params": [c], "momentum": 0.0}], lr=0.1, momentum=0.9, weight_decay=0.01
+    ),
+    "Adam by default": lambda optim, a, b, c: optim.Adam([a, b, c]),
+    "Adam": lambda optim, a, b, c: optim.Adam([a, b, c], lr=0.05, betas=(0.8, 0.95), eps=1e-3),
+    "Adam weight_decay": lambda optim, a, b, c: optim.Adam([a, b, c], lr=0.05, weight_decay=0.3),
+    "Adam groups": lambda optim, a, b, c: optim.Adam([{"params": [b]}, {"params": [c, a], "lr": 0.2}], lr=0.01),
+    "AdamW by default": lambda optim, a, b, c: optim.AdamW([a, b, c]),
+    "AdamW": lambda optim, a, b, c: optim.AdamW([a, b, c], lr=0.05, betas=(0.8, 0.95), eps=1e-3, weight_decay=0.3),
+}
+
+CLIPS = {
+    "norm, above": lambda utils, parameters: utils.clip_grad_norm_(parameters, 0.5),
+    "norm, below": lambda utils, parameters: utils.clip_grad_norm_(parameters, 100.0),
+    "value": lambda utils, parameters: utils.clip_grad_value_(parameters, 0.3),
+}
+
+GAINS = [("linear",), ("sigmoid",), ("tanh",), ("relu",), ("leaky_relu",), ("leaky_relu", 0.3)]
+
+INITS = {
+    f"{name} {shape}": (fill, shape)
+    for name, fill in {
+        "uniform": lambda init, w: init.uniform_(w),
+        "normal": lambda init, w: init.normal_(w),
+        "uniform, options": lambda init, w: init.uniform_(w, a=-2.0, b=3.0),
+        "normal, options": lambda init, w: init.normal_(w, mean=1.0, std=0.2),
+        "xavier_uniform": lambda init, w: init.xavier_uniform_(w),
+        "xavier_uniform, gain": lambda init, w: init.xavier_uniform_(w, gain=5 / 3),
+        "xavier_normal": lambda init, w: init.xavier_normal_(w),
+        "xavier_normal, gain": lambda init, w: init.xavier_normal_(w, gain=2.0),
+        "kaiming_uniform": lambda init, w: init.kaiming_uniform_(w),
+        "kaiming_uniform, options": lambda init, w: init.kaiming_uniform_(w, a=0.3, mode="fan_out"),
+        "kaiming_normal": lambda init, w: init.kaiming_normal_(w),
+        "kaiming_normal, relu": lambda init, w: init.kaiming_normal_(w, mode="fan_out", nonlinearity="relu"),
+    }.items()
+    for shape in ((5, 3), (4, 3, 2, 2))
+}
+
+TRAININGS = {
+    "classifier, Adam": (
+        lambda nn: nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 8), nn.GELU(), nn.Linear(8, 4)),
+        lambda nn: nn.CrossEntropyLoss(label_smoothing=0.1),
+        lambda optim, parameters: optim.Adam(parameters, lr=0.02),
+        {"x": normal(STEPS, 10, 3), "y": classes(4, STEPS, 10)},
+    ),
+    "regression, SGD": (
+        lambda nn: nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 1)),
+        lambda nn: nn.MSELoss(),
+        lambda optim, parameters: optim.SGD(parameters, lr=0.05, momentum=0.9, nesterov=True, weight_decay=0.01),
+        {"x": normal(STEPS, 10, 3), "y": normal(STEPS, 10, 1)},
+    ),
+    "binary, AdamW": (
+        lambda nn: nn.Sequential(nn.Linear(2, 6), nn.SiLU(), nn.Linear(6, 1)),
+        lambda nn: nn.BCEWithLogitsLoss(),
+        lambda optim, parameters: optim.AdamW(parameters, lr=0.03),
+        {"x": normal(STEPS, 10, 2), "y": lambda rng: rng.integers(2, size=(STEPS, 10, 1)).astype(float)},
+    ),
+}
+
+
+# How a case is run: arrays in, arrays out
+
+
+def run_function(library, function, options, arrays):
+    tensors = {key: library.tensor(a, requires_grad=key.isdigit() and a.dtype.kind == "f") for key, a in arrays.items()}
+    inputs = [tensors.pop(key) for key in sorted(tensors) if key.isdigit()]
+    output = getattr(library.functional, function)(*inputs, **tensors, **options)
+    return differentiate(library, output, {str(i): t for i, t in enumerate(inputs) if t.requires_grad})
+
+
+def run_module(library, build, arrays):
+    model = build(library.nn)
+    model.load_state_dict({name: library.tensor(a) for name, a in arrays.items() if name != "input"})
+    x = library.tensor(arrays["input"], requires_grad=True)
+    return differentiate(library, model(x), {"input": x, **dict(model.named_parameters())})
+
+
+def differentiate(library, output, leaves):
+    """Return the outputs, and the gradients of their sum, weighted so that no two elements count alike."""
+    outputs = output if isinstance(output, tuple) else (output,)
+    weights = [np.cos(np.arange(1.0, 1 + np.asarray(o.detach()).size)).reshape(tuple(o.shape)) for o in outputs]
+    sum((o * library.tensor(w)).sum() for o, w in zip(outputs, weights, strict=True)).backward()
+    results = {f"output {i}": np.asarray(o.detach()) for i, o in enumerate(outputs)}
+    return results | {f"gradient of {name}": np.asarray(leaf.grad) for name, leaf in leaves.items()}
+
+
+def run_optimizer(library, make, arrays):
+    """Return the parameters after each step; ``b`` has no gradient in every third one."""
+    parameters = {name: library.tensor(arrays[name].copy(), requires_grad=True) for name in "abc"}
+    optimizer = make(library.optim, **parameters)
+    path = {name: [] for name in "abc"}
+    for step in range(STEPS):
+        learning = {name: p for name, p in parameters.items() if name != "b" or step % 3 != 1}
+        optimizer.zero_grad()
+        sum((p * library.tensor(arrays[f"slope {name}"][step])).sum() for name, p in learning.items()).backward()
+        optimizer.step()
+        for name, p in parameters.items():
+            path[name].append(np.array(p.detach()))
+    return {name: np.stack(values) for name, values in path.items()}
+
+
+def run_clip(library, clip, arrays):
+    parameters = [library.tensor(a, requires_grad=True) for a in arrays.values()]
+    sum((p * p).sum() for p in parameters).backward()
+    norm = clip(library.utils, parameters)
+    results = {name: np.asarray(p.grad) for name, p in zip(arrays, parameters, strict=True)}
+    return results if norm is None else results | {"norm": np.asarray(norm)}
+
+
+def run_training(library, build, make_loss, make_optimizer, arrays):
+    model, loss_fn = build(library.nn), make_loss(library.nn)
+    start = {name.removeprefix("start "): library.tensor(a) for name, a in arrays.items() if name.startswith("start ")}
+    model.load_state_dict(start)
+    optimizer = make_optimizer(library.optim, model.parameters())
+    losses = []
+    for x, y in zip(arrays["x"], arrays["y"], strict=True):
+        loss = loss_fn(model(library.tensor(x)), library.tensor(y))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    end = {f"end {name}": np.asarray(value) for name, value in model.state_dict().items()}
+    return {"losses": np.array(losses), **end}
