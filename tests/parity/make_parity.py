@@ -80,7 +80,7 @@ def trainings():
 
 
 def signatures():
-    """Return the arguments and defaults of all that PyTorch has and can show, as JSON can hold them."""
+    """Return the names and defaults of the arguments of all that PyTorch has and can show."""
     found = {}
     for space in ("nn", "functional", "init", "optim", "utils"):
         module = getattr(LIBRARY, space)
@@ -91,7 +91,7 @@ def signatures():
                 continue  # not callable, or written in C++
             if name[0] != "_" and not any(p.kind is p.VAR_POSITIONAL for p in parameters):
                 found[f"{space}.{name}"] = [
-                    [p.name, "" if p.default is p.empty else repr(p.default)]
+                    [p.name, "" if p.default is p.empty else repr(getattr(p.default, "__name__", p.default))]
                     for p in parameters
                     if p.name not in DEPRECATED
                 ]
