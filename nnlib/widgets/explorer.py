@@ -1,7 +1,7 @@
 """Explorer and Steps: widgets whose every state was computed by Python before the page was made.
 
-The function is evaluated on the whole grid of control values, the results are packed (`grid.Grid`), and `explorer.js` draws
-the chosen state. So a page without a kernel shows the same numbers as a notebook with one.
+The function is evaluated on the whole grid of control values, the results are packed (`grid.Grid`), and
+`explorer.js` draws the chosen state. So a page without a kernel shows the same numbers as a notebook with one.
 """
 
 import base64
@@ -77,10 +77,11 @@ def _shortest(value):
 class Explorer(anywidget.AnyWidget):
     """A function of a few control values, shown.
 
-    `compute(**values)` returns a dict of named results: numbers, arrays, texts, lists of texts, the same names in every
-    state. `panels` hold the marks that draw them (and tables), `readouts` the numbers written large. `title` is a question;
-    `says` is the sentence under the picture, a template ("{lr}: {accuracy:.0%}") or a function of (values, results);
-    `name` (kebab-case) is the widget's id in the page; `alt` describes the picture that stands in for the widget.
+    `compute(**values)` returns a dict of named results: numbers, arrays, texts, lists of texts, the same names in
+    every state. `panels` hold the marks that draw them (and tables), `readouts` the numbers written large. `title` is
+    a question; `says` is the sentence under the picture, a template ("{lr}: {accuracy:.0%}") or a function of
+    (values, results); `name` (kebab-case) is the widget's id in the page; `alt` describes the picture that stands in
+    for the widget.
     """
 
     _esm = HERE / "explorer.js"
@@ -114,7 +115,7 @@ class Explorer(anywidget.AnyWidget):
         return self._compute(**self._values(self._state_of(values)))
 
     def results(self, **values):
-        """The results for control values (defaults for those not given), decoded from what the browser gets."""
+        """The shown results for control values (defaults for those not given), as decoded from the packed data."""
         read = self._reader(self._state_of(values))
         return {key: read(key) for key in self._grid.spec if not key.startswith("#")}
 
@@ -154,7 +155,8 @@ class Explorer(anywidget.AnyWidget):
     def _evaluate(self, literals):
         """Compute every state and pack the results."""
         axes = [range(len(control.values)) for control in self.controls]
-        states = [dict(zip([c.name for c in self.controls], index, strict=True)) for index in itertools.product(*axes)]
+        names = [control.name for control in self.controls]
+        states = [dict(zip(names, index, strict=True)) for index in itertools.product(*axes)]
         results = [self._compute(**self._values(state)) for state in states]
         return self._packed([len(axis) for axis in axes], states, results, literals)
 
@@ -164,7 +166,7 @@ class Explorer(anywidget.AnyWidget):
                 came, first = sorted(result), sorted(results[0])
                 raise ValueError(f"compute must return the same names in every state, got {came} at "
                                  f"{self._values(state)} but {first} at {self._values(states[0])}")  # fmt: skip
-        self._check_names(results[0].keys() | literals.keys())
+        used = self._used_names(results[0].keys() | literals.keys())
         if callable(self.says):
             says = [{"#says": self.says(self._values(s), r)} for s, r in zip(states, results, strict=True)]
         else:
@@ -175,13 +177,16 @@ class Explorer(anywidget.AnyWidget):
         images = {m.values: m.scale or ((0, 1) if m.colors == "classes" else None)
                   for m in marks if isinstance(m, Heatmap) and not m.format}  # fmt: skip
         images = {key: limits for key, limits in images.items() if key not in read}
-        return Grid(shape, [r | literals | s for r, s in zip(results, says, strict=True)], read, images)
+        shown = [{key: value for key, value in result.items() if key in used} for result in results]
+        return Grid(shape, [r | literals | s for r, s in zip(shown, says, strict=True)], read, images)
 
-    def _check_names(self, known):
+    def _used_names(self, known):
+        """The names of the results that are shown; the others are not stored."""
         used = set().union(*(panel.names() for panel in self.panels), (readout.key for readout in self.readouts))
-        used |= {key for key, _ in self._fields() if key not in {control.name for control in self.controls}}
-        if used - known:
-            raise ValueError(f"unknown results {sorted(used - known)}: compute returns {sorted(known)}")
+        used |= {key for key, _ in self._fields()} - {control.name for control in self.controls}
+        if unknown := used - known:
+            raise ValueError(f"unknown results {sorted(unknown)}: compute returns {sorted(known)}")
+        return used | {"#last"}
 
     def _fields(self):
         """The (name, format) pairs of the sentence, if it is a template."""
@@ -259,8 +264,8 @@ class Explorer(anywidget.AnyWidget):
 class Steps(Explorer):
     """A computation recorded frame by frame, walked forwards and backwards.
 
-    `run(**values)` returns the list of frames, dicts as `compute` of an Explorer returns; runs may differ in length. The
-    step is one more control, named "step": `says` may use it, `values` and `compute` take it.
+    `run(**values)` returns the list of frames, dicts as `compute` of an Explorer returns; runs may differ in length.
+    The step is one more control, named "step": `says` may use it, `values` and `compute` take it.
     """
 
     def __init__(self, run, controls, panels, readouts=(), *, title, name, says="", alt=""):

@@ -1,8 +1,8 @@
-"""The results of every state of a widget, packed into one buffer: what varies is stored, what does not is stored once.
+"""The results of every state of a widget, packed into one buffer in which what does not vary stands once.
 
-A widget has a grid of states, one axis for each control. `Grid` takes the results of all states (a dict of named numbers,
-arrays and strings for each) and stores, for each name, an array of shape `grid + cell`: `grid` has length 1 along every
-axis on which the results do not depend, `cell` is the shape of the results of one state.
+A widget has a grid of states, one axis for each control. `Grid` takes the results of all states, a dict of named
+numbers, arrays and texts for each, and stores under each name an array of shape `grid + cell`: `grid` has length 1
+along every axis on which the results do not depend, `cell` is the shape of the results of one state.
 """
 
 import math
@@ -18,9 +18,9 @@ LEVELS = 254  # an image of bytes has levels 0 … 254; 255 stands for a missing
 class Grid:
     """Results of all states.
 
-    `shape` is the number of values of each control; `results` the dicts, last control fastest; `exact` the names that are
-    read as numbers (kept in full precision, the others are rounded to float32); `images` maps names that are only shown as
-    colours to their (low, high) range, None for the range found; they become bytes.
+    `shape` is the number of values of each control; `results` the dicts, last control fastest. The names in `exact`
+    are read as numbers and keep their precision, the others are rounded to float32. `images` maps names that are only
+    shown as colours to their (low, high) range, or None for the range found: they become bytes.
 
     `spec` describes the arrays for the browser, `strings` holds the texts they refer to, `buffer` their bytes.
     """
@@ -49,7 +49,7 @@ class Grid:
         self.buffer = b"".join(chunks)
 
     def read(self, name, index):
-        """The results called `name` in the state `index` (one int for each control), decoded from the packed bytes."""
+        """What is called `name` in the state `index` (one int for each control), decoded from the packed bytes."""
         entry = self.spec[name]
         everything = self._decode(entry)
         cell = everything[tuple(i if n > 1 else 0 for i, n in zip(index, entry["grid"], strict=True))]
@@ -74,7 +74,7 @@ class Grid:
 
 
 def _stack(name, cells, codes):
-    """One array of all cells; texts become their number in `codes`, shorter arrays are padded with NaN (texts with "")."""
+    """One array of all cells: texts become their number in `codes`, shorter arrays are padded with NaN or ""."""
     arrays = [np.asarray(cell) for cell in cells]
     text = any(a.dtype.kind in "US" for a in arrays)
     if text and not all(a.dtype.kind in "US" or a.size == 0 for a in arrays):

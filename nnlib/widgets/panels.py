@@ -1,8 +1,8 @@
-"""What a widget can show: marks in panels, tables, readouts; how each is described to the browser and drawn by Matplotlib.
+"""What a widget can show, marks in panels, tables and readouts: described for the browser, drawn by Matplotlib.
 
-A mark's positions, sizes and texts are names of results (`"loss"`) or fixed values (`[0, 1]`). Its colour is a meaning from
-`nnlib.colors` (`"train"`), a list of meanings (one for each line), or integers, fixed or the name of a result: 0 is class 0,
-1 is class 1, and so on through the series.
+A mark's positions, sizes and texts are names of results (`"loss"`) or fixed values (`[0, 1]`). Its colour is a meaning
+from `nnlib.colors` (`"train"`), a list of meanings (one for each line), or integers, fixed or the name of a result:
+0 is class 0, 1 is class 1, and so on through the series.
 """
 
 import math
@@ -19,7 +19,7 @@ FORMAT = re.compile(r"\+?(\.\d+[fge%]|d)")
 
 
 def number(value, spec):
-    """A number as every widget writes it: `format(value, spec)` with a true minus sign and no negative zero, ∞ and –."""
+    """A number as every widget writes it: Python's format with a true minus sign, no negative zero, ∞ and –."""
     check_format(spec)
     if math.isnan(value):
         return "–"
@@ -132,8 +132,9 @@ class Points(Mark):
         x, y = np.broadcast_arrays(np.atleast_1d(get(self.x)), np.atleast_1d(get(self.y)))
         size = np.broadcast_to(get(self.size), x.shape)
         colors = np.array(hexes(self.color, get, x.size))
-        by_class = isinstance(self.color, str) and self.color not in PALETTE
-        shape = np.broadcast_to(np.nan_to_num(get(self.color)), x.shape).astype(int) if by_class else 0 * x.astype(int)
+        shape = np.zeros(x.shape, int)
+        if isinstance(self.color, str) and self.color not in PALETTE:
+            shape += np.nan_to_num(get(self.color)).astype(int)
         labels = [self.label] if isinstance(self.label, str) else self.label or []
         for k in np.unique(shape):
             here = (shape == k) & (size > 0)
@@ -219,8 +220,8 @@ class Bars(Mark):
 class Heatmap(Mark):
     """A matrix as coloured cells; row 0 lies at the first y of `extent` (x0, x1, y0, y1).
 
-    `colors`: "classes" (0 class 0, ½ neutral, 1 class 1), "signed" (negative, 0 neutral, positive), "gray" (low paper,
-    high ink). `scale` (low, high) fixes the scale. `format` writes each number in its cell.
+    `colors`: "classes" (0 class 0, ½ neutral, 1 class 1), "signed" (negative, 0 neutral, positive), "gray" (low is
+    paper, high ink). `scale` (low, high) fixes the scale. `format` writes each number in its cell.
     """
 
     values: object
@@ -242,8 +243,12 @@ class Heatmap(Mark):
         values = every(self.values)
         values = values[np.isfinite(values)] if np.isfinite(values).any() else np.array([0.0, 1.0])
         largest = float(np.abs(values).max()) or 1.0
-        scales = {"classes": (0, 1), "signed": (-largest, largest), "gray": (float(values.min()), float(values.max()))}
-        return replace(self, extent=self.extent or (0, columns, rows, 0), scale=self.scale or scales[self.colors])
+        scale = self.scale or {
+            "classes": (0, 1),
+            "signed": (-largest, largest),
+            "gray": (float(values.min()), float(values.max())),
+        }.get(self.colors)
+        return replace(self, extent=self.extent or (0, columns, rows, 0), scale=scale)
 
     def limits(self, axis, every):
         return np.array(self.extent[:2] if axis == "x" else self.extent[2:], float)
@@ -435,8 +440,8 @@ class Table:
         return set(self.columns.values()) | ({self.highlight} if self.highlight else set())
 
     def spec(self):
-        formats = {h: self.format.get(h, ".3g") if isinstance(self.format, dict) else self.format for h in self.columns}
-        columns = [[header, name, formats[header]] for header, name in self.columns.items()]
+        formats = self.format if isinstance(self.format, dict) else dict.fromkeys(self.columns, self.format)
+        columns = [[header, name, formats.get(header, ".3g")] for header, name in self.columns.items()]
         return {"columns": columns, "highlight": self.highlight, "title": self.title, "width": self.width}
 
     def rows(self, get):
