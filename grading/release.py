@@ -18,24 +18,35 @@ line with your code, run the cell, then run the checks below it. A check that fa
 what came. Checks that pass print nothing but the last line. Predict before you run: that is where you learn.
 """
 
+INSTALL = """\
+# Lets this notebook run anywhere: installs nnlib from the book's repository where it is missing.
+try:
+    import nnlib
+except ModuleNotFoundError:
+    %pip install --quiet git+{address}"""
 
-def main():
+
+def main(root=ROOT):
     """Write what changed, or report everything that is wrong with the sources and write nothing."""
     try:
-        sets = read_all()
+        sets = read_all(root / "exercises")
     except MalformedSource as error:
         sys.exit(f"The exercises were not released:\n{error}")
-    release(sets, ROOT)
+    settings = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
+    release(sets, root, settings["repository"]["url"])
 
 
-def release(sets, root):
-    """Write the pages and notebooks of `sets` below `root`, and remove those that have lost their source."""
+def release(sets, root, address):
+    """Write pages and notebooks of `sets` below `root`, and remove those that have lost their source.
+
+    `address` is the repository from which the notebooks install nnlib.
+    """
     pages, notebooks = root / "pages" / "practice", root / "_build" / "extra" / "exercises"
     texts = {}
     for exercise_set in sets:
         stem = exercise_set.path.stem
         texts[pages / f"{stem}.md"] = practice_page(exercise_set)
-        texts[notebooks / f"{stem}.ipynb"] = nbformat.writes(student_notebook(exercise_set)) + "\n"
+        texts[notebooks / f"{stem}.ipynb"] = nbformat.writes(student_notebook(exercise_set, address)) + "\n"
     for path, text in texts.items():
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,8 +63,8 @@ def practice_page(exercise_set):
     parts = [
         f"# {exercise_set.title}",
         exercise_set.introduction,
-        f'Work here, or in the notebook with checks: <a href="../../exercises/{stem}.ipynb" download>{stem}.ipynb</a>. '
-        "Every exercise starts from these lines:",
+        f'Work here, or in the <a href="../../exercises/{stem}.ipynb" download>notebook of these exercises</a>, '
+        "which checks your answers as you go. Every exercise starts from these lines:",
         _fence("code-block python", exercise_set.imports),
     ]
     for exercise in exercise_set.exercises:
@@ -63,10 +74,7 @@ def practice_page(exercise_set):
             _fence("code-block python", exercise.stub),
             *(_fence(f"dropdown Hint {i}", hint) for i, hint in enumerate(exercise.hints, start=1)),
             _fence("dropdown Checks", _fence("code-block python", exercise.public_checks)),
-            _fence(
-                f"solution {exercise.label}",
-                f":class: dropdown\n\n{exercise.solution}\n\n{_fence('code-block python', exercise.solved)}",
-            ),
+            _fence("dropdown Solution", f"{exercise.solution}\n\n{_fence('code-block python', exercise.solved)}"),
         ]
     return "\n\n".join(parts) + "\n"
 
@@ -78,11 +86,11 @@ def _fence(directive, body):
     return f"{'`' * (longest + 1)}{{{name}}} {argument}".rstrip() + f"\n{body}\n{'`' * (longest + 1)}"
 
 
-def student_notebook(exercise_set):
+def student_notebook(exercise_set, address):
     """The student's notebook in nbgrader's release format."""
     cells = [
         _markdown("title", f"# {exercise_set.title}\n\n{exercise_set.introduction}\n\n{HOW_TO_WORK}".strip()),
-        _code("install", install_cell()),
+        _code("install", INSTALL.format(address=address)),
         _code("imports", exercise_set.imports),
     ]
     for exercise in exercise_set.exercises:
@@ -105,16 +113,6 @@ def student_notebook(exercise_set):
             "language_info": {"name": "python"},
         },
     )
-
-
-def install_cell():
-    """The cell that installs nnlib where it is missing (Colab); the address comes from _config.yml."""
-    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
-    return f"""\
-try:
-    import nnlib
-except ModuleNotFoundError:
-    %pip install --quiet git+{config["repository"]["url"]}"""
 
 
 def _markdown(name, source):

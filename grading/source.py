@@ -4,11 +4,13 @@ A source is a title, an introduction, one cell of imports, and a section `## Tit
 holds, in any order, `{exercise}` (the text), `{hint}` two or three times, `{solution}` (the reasoning) and code
 cells: the answer (`nbgrader: {solution: true}`), its checks (`nbgrader: {grade: true, points: 3}`), and typical
 wrong answers (`tags: [wrong]`), which are run after the answer and replace what they define.
+
+Checks call the student's functions with numbers, strings, arrays, lists and tuples of these, and get such back, so
+that a grader can run the two in separate processes. Hidden tests draw fresh inputs from `COURSE_SEED`, an integer.
 """
 
 import ast
 import re
-import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,38 +18,29 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 
-_BLOCK = re.compile(r"^(`{3,})\{([\w-]+)\}[ \t]*(.*?)\n(.*?)^\1[ \t]*$\n?", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^(`{3,})\{([\w-]+)\}[ \t]*(.*?)\n(.*?)^\1[ \t]*$", re.MULTILINE | re.DOTALL)
+_FRONT_MATTER = re.compile(r"\A---\n.*?^---$", re.MULTILINE | re.DOTALL)
 _HEADING = re.compile(r"^## +(.+)$", re.MULTILINE)
-_FRONT_MATTER = re.compile(r"\A---\n.*?^---\n", re.MULTILINE | re.DOTALL)
-_SOLUTION = re.compile(r"^([ \t]*)### BEGIN SOLUTION:?[ \t]*(.*)\n((?:.*\n)*?)[ \t]*### END SOLUTION[ \t]*$", re.M)
-_HIDDEN = re.compile(r"\n*^[ \t]*### BEGIN HIDDEN TESTS[ \t]*\n(?:.*\n)*?[ \t]*### END HIDDEN TESTS[ \t]*$", re.M)
-_MARKER = re.compile(r"### (BEGIN|END)\b")
+_SOLUTION = re.compile(
+    r"^([ \t]*)### BEGIN SOLUTION:?[ \t]*(.*)\n((?:.*\n)*?)[ \t]*### END SOLUTION[ \t]*$", re.MULTILINE
+)
+_HIDDEN = re.compile(r"^[ \t]*### BEGIN HIDDEN TESTS[ \t]*\n(?:.*\n)*?[ \t]*### END HIDDEN TESTS[ \t]*$", re.MULTILINE)
+_MARK = re.compile(r"### (BEGIN|END)\b")
 _MYST_ONLY = re.compile(r"^`{3,}\{|\{[a-z:]+\}`", re.MULTILINE)
+
+# What a section needs of each role, in words and as the allowed numbers.
+_PARTS = {
+    "exercise": ("one {exercise}, the text", range(1, 2)),
+    "answer": ("one answer cell (nbgrader: {solution: true})", range(1, 2)),
+    "checks": ("one check cell (nbgrader: {grade: true, points: …})", range(1, 2)),
+    "hint": ("two or three {hint}", range(2, 4)),
+    "wrong": ("at least three wrong answers (tags: [wrong])", range(3, 100)),
+    "solution": ("one {solution}, the reasoning", range(1, 2)),
+}
 
 
 class MalformedSource(Exception):
     """Everything that is wrong with the sources, one `file:line: what` a line."""
-
-
-@dataclass(frozen=True)
-class Block:
-    """A fenced directive or code cell of a source."""
-
-    kind: str
-    argument: str
-    options: dict
-    body: str
-    line: int
-
-    @property
-    def role(self):
-        """What the block is for: a directive's name; for a cell answer, checks or wrong, None if it does not say."""
-        if self.kind != "code-cell":
-            return self.kind
-        nbgrader = self.options.get("nbgrader") or {}
-        if "wrong" in self.options.get("tags", []):
-            return "wrong"
-        return "answer" if nbgrader.get("solution") else "checks" if nbgrader.get("grade") else None
 
 
 @dataclass(frozen=True)
@@ -80,7 +73,8 @@ class Exercise:
 
         def ask(region):
             indent, what = region[1], region[2]
-            return f'{indent}raise NotImplementedError("{what}")'
+            message = f'"{what[0].upper()}{what[1:]}."'
+            return f"{indent}raise NotImplementedError(\n{indent}    {message}\n{indent})"
 
         return _SOLUTION.sub(ask, self.answer)
 
@@ -109,7 +103,7 @@ class ExerciseSet:
 def read_all(folder=ROOT / "exercises"):
     """Read every source in `folder`, in order. Raises MalformedSource with all that is wrong in any of them."""
     problems, sets, labels = [], [], {}
-    for path in sorted(Path(folder).glob("*.md")):
+    for path in sorted(folder.glob("*.md")):
         reader = _Reader(path)
         sets.append(reader.read())
         for label, line in reader.labels:
@@ -122,6 +116,28 @@ def read_all(folder=ROOT / "exercises"):
     return sets
 
 
+@dataclass(frozen=True)
+class _Block:
+    """A fenced directive or code cell of a source."""
+
+    kind: str
+    argument: str
+    options: dict
+    body: str
+    start: int
+    line: int
+
+    @property
+    def role(self):
+        """What the block is for: a directive's name; for a cell answer, checks or wrong, None if it does not say."""
+        if self.kind != "code-cell":
+            return self.kind
+        if "wrong" in self.options.get("tags", []):
+            return "wrong"
+        nbgrader = self.options.get("nbgrader", {})
+        return "answer" if nbgrader.get("solution") else "checks" if nbgrader.get("grade") else None
+
+
 class _Reader:
     """Reads one source and collects what is wrong with it, so that one run reports everything."""
 
@@ -131,131 +147,117 @@ class _Reader:
         self.problems = []
         self.labels = []
 
-    def wrong(self, line, what, exercise=None):
-        place = f"{exercise}: " if exercise else ""
-        self.problems.append(f"{self.path}:{line}: {place}{what}")
+    def wrong(self, line, what):
+        self.problems.append(f"exercises/{self.path.name}:{line}: {what}")
 
     def line_of(self, offset):
         return self.text.count("\n", 0, offset) + 1
 
     def read(self):
+        """Return the exercise set, or None where the source is too broken to tell its parts."""
         if not re.fullmatch(r"\d\d_\w+", self.path.stem):
-            self.wrong(1, "name the file after its chapter: two digits, _, a name")
-        front = _FRONT_MATTER.match(self.text)
-        headings = [h for h in _HEADING.finditer(self.text) if not self._inside_a_block(h.start())]
-        ends = [h.start() for h in headings[1:]] + [len(self.text)]
-        head_end = headings[0].start() if headings else len(self.text)
-        title, introduction, imports = self._read_head(front.end() if front else 0, head_end)
-        exercises = []
-        for i, (heading, end) in enumerate(zip(headings, ends, strict=True), start=1):
-            number = f"{self.path.stem[:2].lstrip('0')}.{i}"
-            exercises.append(self._read_exercise(heading[1].strip(), number, heading.start(), heading.end(), end))
+            self.wrong(1, "the file name must be the chapter's two digits, _ and a name")
+        blocks = [self._block(match) for match in _BLOCK.finditer(self.text)]
+        prose = _FRONT_MATTER.sub(_blank, _BLOCK.sub(_blank, self.text))
+        headings = list(_HEADING.finditer(prose))
         if not headings:
-            self.wrong(1, "no exercise: each begins with a heading '## Title'")
-        return ExerciseSet(self.path, title, introduction, imports, tuple(e for e in exercises if e))
+            self.wrong(1, "there is no exercise: each begins with a heading '## Title'")
+        if self.problems:
+            return None
+        starts = [heading.start() for heading in headings]
+        ends = [*starts[1:], len(prose)]
+        title, introduction = self._head(prose[: starts[0]])
+        imports = self._imports([block for block in blocks if block.start < starts[0]])
+        exercises = []
+        for i, (heading, start, end) in enumerate(zip(headings, starts, ends, strict=True), start=1):
+            section = [block for block in blocks if start < block.start < end]
+            stray = re.search(r"\S.*", prose[heading.end() : end])
+            if stray:
+                at = self.line_of(heading.end() + stray.start())
+                self.wrong(at, f"{heading[1]}: text outside a block, or in a fence that never ends: {stray[0]!r}")
+            number = f"{int(self.path.stem[:2])}.{i}"
+            exercises.append(self._exercise(heading[1], number, section, self.line_of(start)))
+        return ExerciseSet(self.path, title, introduction, imports, tuple(exercises))
 
-    def _inside_a_block(self, offset):
-        return any(block.start() < offset < block.end() for block in _BLOCK.finditer(self.text))
-
-    def _read_head(self, start, end):
-        blocks, prose = self._blocks(start, end)
-        title, _, introduction = prose.strip().partition("\n")
-        if not title.startswith("# "):
-            self.wrong(self.line_of(start), "the source must begin with its title, '# Title'")
-        if [block.kind for block in blocks] != ["code-cell"]:
-            self.wrong(self.line_of(start), "before the first exercise stands exactly one code cell, the imports")
-            return title, introduction, ""
-        return title.removeprefix("# "), introduction.strip(), blocks[0].body
-
-    def _blocks(self, start, end):
-        """The blocks between two offsets, and the text that lies outside them."""
-        blocks, prose = [], self.text[start:end]
-        for match in _BLOCK.finditer(self.text, start, end):
-            options, body = self._split_options(match[4], self.line_of(match.start()))
-            blocks.append(Block(match[2], match[3].strip(), options, body, self.line_of(match.start())))
-            prose = prose.replace(match[0], "")
-        return blocks, prose
-
-    def _split_options(self, body, line):
+    def _block(self, match):
+        fence, kind, argument, body = match.groups()
+        line = self.line_of(match.start())
+        if f"\n{fence}{{" in f"\n{body}":
+            self.wrong(line, f"this {{{kind}}} is not closed before the next block begins")
         lines = body.splitlines()
         count = next((i for i, text in enumerate(lines) if not text.startswith(":")), len(lines))
         try:
             options = yaml.safe_load("\n".join(text[1:] for text in lines[:count])) or {}
-        except yaml.YAMLError as error:
-            self.wrong(line, f"the options are not YAML ({' '.join(str(error).split())}): quote text with a colon")
+        except yaml.YAMLError:
+            options = None
+        if not isinstance(options, dict) or not isinstance(options.get("nbgrader", {}), dict):
+            self.wrong(line, "the options must be lines ':name: value' in YAML (put text with a colon in quotes)")
             options = {}
-        return options, "\n".join(lines[count:]).strip("\n")
+        return _Block(kind, argument.strip(), options, "\n".join(lines[count:]).strip("\n"), match.start(), line)
 
-    def _read_exercise(self, title, number, start, body_start, end):
-        line, before = self.line_of(start), len(self.problems)
-        blocks, prose = self._blocks(body_start, end)
-        by_role = {}
-        for block in blocks:
-            by_role.setdefault(block.role, []).append(block)
+    def _head(self, prose):
+        title, _, introduction = prose.strip().partition("\n")
+        if not title.startswith("# "):
+            self.wrong(1, "the source must begin with its title, '# Title'")
+        return title.removeprefix("# "), introduction.strip()
 
-        name = next((b.options.get("label") for b in by_role.get("exercise", [])), None) or title
+    def _imports(self, blocks):
+        if [block.kind for block in blocks] != ["code-cell"]:
+            self.wrong(1, "before the first exercise stands exactly one block, the code cell with the imports")
+            return ""
+        return blocks[0].body
+
+    def _exercise(self, title, number, blocks, line):
+        parts = {role: [block for block in blocks if block.role == role] for role in _PARTS}
+        name = next((block.options.get("label") for block in parts["exercise"]), None) or title
 
         def complain(at, what):
-            self.wrong(at, what, exercise=name)
+            self.wrong(at, f"{name}: {what}")
 
-        if prose.strip():
-            stray = prose.strip().splitlines()[0]
-            at = self.line_of(self.text.index(stray, body_start))
-            complain(at, f"text outside a block (or a fence that is never closed): {stray!r}")
-        expected = {"exercise", "hint", "solution", "answer", "checks", "wrong"}
-        for role in by_role.keys() - expected:
-            for block in by_role[role]:
-                what = f"a block {{{role}}}" if role else "a code cell that is neither answer, checks nor wrong"
-                complain(block.line, f"{what}; a section holds {{exercise}}, {{hint}}, {{solution}} and such cells")
-        for role, what in {
-            "exercise": "{exercise} with the text",
-            "answer": "answer cell (nbgrader: {solution: true})",
-            "checks": "check cell (nbgrader: {grade: true, points: …})",
-            "solution": "{solution} with the reasoning",
-        }.items():
-            if len(by_role.get(role, [])) != 1:
-                complain(line, f"needs exactly one {what}, has {len(by_role.get(role, []))}")
-        if not 2 <= len(by_role.get("hint", [])) <= 3:
-            complain(line, f"needs two or three {{hint}}, has {len(by_role.get('hint', []))}")
-        if len(by_role.get("wrong", [])) < 3:
-            complain(line, f"needs at least three wrong answers, has {len(by_role.get('wrong', []))}")
-        if len(self.problems) > before:
+        complete = True
+        for role, (what, allowed) in _PARTS.items():
+            if len(parts[role]) not in allowed:
+                complain(line, f"needs {what}, has {len(parts[role])}")
+                complete = False
+        for block in blocks:
+            if block.role not in _PARTS:
+                what = "code cell that is neither answer nor checks nor wrong" if block.role is None else "block"
+                complain(block.line, f"a {what} that does not belong in an exercise: {{{block.kind}}}")
+        if not complete:
             return None
 
-        text, answer, checks, solution = (by_role[r][0] for r in ("exercise", "answer", "checks", "solution"))
+        [text], [answer], [checks], [solution] = (parts[role] for role in ("exercise", "answer", "checks", "solution"))
         self._check_label(text, solution, complain)
-        for block in (text, *by_role["hint"]):
+        for block in (text, *parts["hint"]):
             if _MYST_ONLY.search(block.body):
-                complain(block.line, "a directive or role in text that the notebook shows: write plain Markdown")
+                complain(block.line, "a directive or role, which the student's notebook cannot show")
         self._check_answer(answer, complain)
-        points = self._check_checks(checks, complain)
-        self._check_wrong(by_role["wrong"], complain)
+        self._check_checks(checks, complain)
+        self._check_wrong(parts["wrong"], complain)
         return Exercise(
-            label=text.options.get("label", ""),
+            label=name,
             number=number,
             title=title,
             text=text.body,
-            hints=tuple(hint.body for hint in by_role["hint"]),
+            hints=tuple(hint.body for hint in parts["hint"]),
             answer=answer.body,
             checks=checks.body,
-            points=points,
+            points=checks.options["nbgrader"].get("points"),
             solution=solution.body,
-            wrong=tuple(
-                Wrong(b.options.get("name", ""), b.options.get("reason", ""), b.body) for b in by_role["wrong"]
-            ),
+            wrong=tuple(Wrong(b.options.get("name"), b.options.get("reason"), b.body) for b in parts["wrong"]),
         )
 
     def _check_label(self, text, solution, complain):
         label = text.options.get("label", "")
         if not re.fullmatch(r"ex-[a-z0-9-]+", label):
-            complain(text.line, f"the label must be ex- and lower-case letters, digits, hyphens, got {label!r}")
+            complain(text.line, f"the label must be ex- and lower-case letters, digits or hyphens, got {label!r}")
         elif solution.argument != label:
             complain(solution.line, f"the solution names {solution.argument!r} instead of {label!r}")
         self.labels.append((label, text.line))
 
     def _check_answer(self, answer, complain):
         regions = list(_SOLUTION.finditer(answer.body))
-        if not regions or len(_MARKER.findall(answer.body)) != 2 * len(regions):
+        if not regions or len(_MARK.findall(answer.body)) != 2 * len(regions):
             complain(answer.line, "the answer needs '### BEGIN SOLUTION' … '### END SOLUTION', in pairs")
         for region in regions:
             if len(region[2].split()) < 3 or '"' in region[2] or "\\" in region[2]:
@@ -263,10 +265,9 @@ class _Reader:
         self._parse(answer, complain)
 
     def _check_checks(self, checks, complain):
-        regions = _HIDDEN.findall(checks.body)
-        if len(_MARKER.findall(checks.body)) != 2 * len(regions):
+        if len(_MARK.findall(checks.body)) != 2 * len(_HIDDEN.findall(checks.body)):
             complain(checks.line, "the checks need '### BEGIN HIDDEN TESTS' … '### END HIDDEN TESTS', in pairs")
-        asserts = [n for n in ast.walk(self._parse(checks, complain)) if isinstance(n, ast.Assert)]
+        asserts = [node for node in ast.walk(self._parse(checks, complain)) if isinstance(node, ast.Assert)]
         if not asserts:
             complain(checks.line, "the checks assert nothing")
         for node in asserts:
@@ -275,7 +276,6 @@ class _Reader:
         points = checks.options["nbgrader"].get("points")
         if not (isinstance(points, int) and points > 0):
             complain(checks.line, f"points must be a positive whole number, got {points!r}")
-        return points
 
     def _check_wrong(self, cells, complain):
         names = [cell.options.get("name") for cell in cells]
@@ -283,12 +283,17 @@ class _Reader:
             if not name or names.count(name) > 1:
                 complain(cell.line, f"a wrong answer needs a name of its own, got {name!r}")
             if not cell.options.get("reason"):
-                complain(cell.line, f"the wrong answer {name!r} needs a reason, one line")
+                complain(cell.line, f"the wrong answer {name!r} needs a reason")
             self._parse(cell, complain)
 
     def _parse(self, cell, complain):
         try:
-            return ast.parse(textwrap.dedent(cell.body))
+            return ast.parse(cell.body)
         except SyntaxError as error:
             complain(cell.line, f"this cell is not Python: {error.msg} in {(error.text or '').strip()!r}")
             return ast.Module([], [])
+
+
+def _blank(match):
+    """Spaces in place of the match, line by line, so that what follows keeps its place."""
+    return re.sub(r"[^\n]", " ", match[0])
