@@ -4,12 +4,12 @@ BIN := .venv/bin
 HTML := _build/html
 NB ?= $(wildcard chapters/*.ipynb)
 TESTS := tests/library tests/parity tests/exercises tests/widgets tests/chapters chapters tests/site
-BOOK_SOURCES = _config.yml _toc.yml index.md $(wildcard chapters/*.ipynb pages/*) \
+BOOK_SOURCES = _config.yml _toc.yml index.md $(wildcard chapters/*.ipynb pages/*.md pages/*.bib) \
 	$(wildcard nnlib/*.py nnlib/widgets/* site/*.py site/*.js site/*.css) $(shell find site/templates -type f)
 
 .SUFFIXES:
 .DELETE_ON_ERROR:
-.PHONY: help book practice test lab execute serve bench lock clean
+.PHONY: help book test lab execute serve bench lock clean
 
 help:  ## list the targets
 	@echo "make TARGET, where TARGET is one of"
@@ -61,14 +61,18 @@ site/node_modules/.stamp: .venv/.stamp site/package-lock.json
 	@cd site && ../$(BIN)/npm ci --silent --no-audit --no-fund
 	@touch $@
 
-practice: .venv/.stamp
-	@echo "Writing the practice pages and the student's notebooks"
+_build/extra/.stamp: .venv/.stamp $(wildcard exercises/*.md grading/*.py)
+	@echo "Writing the practice pages and the students' notebooks"
 	@$(BIN)/python -m grading.release
+	@touch $@
 
-# On failure the cached pages go, so that a warning shows again in the next build.
-$(HTML)/.built: site/node_modules/.stamp $(BOOK_SOURCES) | practice
+# Always from nothing: no page that left the book stays, and no warning hides behind a cached page.
+$(HTML)/.built: site/node_modules/.stamp _build/extra/.stamp $(BOOK_SOURCES)
 	@echo "Building the book"
-	@$(BIN)/jupyter-book build . -n -W --keep-going --quiet || { rm -rf _build/.doctrees; exit 1; }
+	@rm -rf $(HTML) _build/.doctrees _build/jupyter_execute
+	@$(BIN)/jupyter-book build . -n -W --keep-going --quiet
+	@! grep -q 'url: .*/OWNER/' _config.yml || \
+		echo "The address of the repository, in _config.yml, is still the placeholder: launch buttons lead nowhere."
 	@touch $@
 
 .venv/.browser: .venv/.stamp

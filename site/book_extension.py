@@ -50,7 +50,7 @@ def slot(app: Sphinx, widget: dict, where) -> list[nodes.Node]:
     state = dict(widget["model"]["state"])
     module, style = state.pop("_esm"), state.pop("_css", "")
     key = hashlib.sha256(module.encode()).hexdigest()[:12]
-    app.env.book_modules.setdefault(app.env.docname, {})[key] = module, style
+    app.env.book_modules[key] = module, style
     spec, data = state["spec"], widget["data"]
     if "image/png" not in data or not spec.get("alt"):
         log.warning(f"the widget {spec['name']!r} has no picture or no alt text", location=where)
@@ -112,7 +112,7 @@ def write_host(app: Sphinx) -> None:
     """Write one script with the host and the text of every module, and one style sheet."""
     static = Path(app.outdir) / "_static"
     static.mkdir(parents=True, exist_ok=True)
-    used = {key: parts for page in app.env.book_modules.values() for key, parts in page.items()}
+    used = app.env.book_modules
     modules = json.dumps({key: module for key, (module, _) in used.items()}, sort_keys=True)
     host = (SITE / "widget_host.js").read_text("utf-8")
     (static / "widgets.js").write_text(host.replace("__MODULES__", modules), "utf-8")
@@ -163,7 +163,8 @@ class PlainLinks(SphinxPostTransform):
 def finish_page(app: Sphinx, pagename: str, _template: str, context: dict, _doctree) -> None:
     """Load scripts only where they are used, let images wait for the reader."""
     app.add_css_file("book.css", priority=900)
-    body = context.get("body", "")
+    # docutils calls the bibliography a list, but gives it no items, which a screen reader cannot follow.
+    body = context.get("body", "").replace('<div role="list" class="citation-list">', '<div class="citation-list">')
     if "nnw-slot" in body:
         app.add_css_file("widgets.css", priority=800)
         app.add_js_file("widgets.js", loading_method="defer")
@@ -177,21 +178,11 @@ def finish_page(app: Sphinx, pagename: str, _template: str, context: dict, _doct
     context["body"] = re.sub(r'<img(?=[^>]*? src="[^"]*?_images/([^"/]+)")', lazy, body)
 
 
-def digest_site(app: Sphinx, config) -> None:
-    """Let a change of any file of the site make all pages anew."""
-    files = sorted(p for p in SITE.rglob("*") if p.is_file() and "node_modules" not in p.parts)
-    content = b"".join(p.read_bytes() for p in files if p.suffix != ".pyc") + palette().encode()
-    config.site_digest = hashlib.sha256(content).hexdigest()
-
-
 def setup(app: Sphinx) -> dict:
-    app.add_config_value("site_digest", "", "env")
     app.add_domain(LabelledEquations, override=True)
     app.add_post_transform(PlainLinks)
     app.add_directive("widget", EmbeddedWidget)
-    app.connect("config-inited", digest_site)
-    app.connect("env-before-read-docs", lambda app, env, _docs: vars(env).setdefault("book_modules", {}))
-    app.connect("env-purge-doc", lambda app, env, doc: vars(env).get("book_modules", {}).pop(doc, None))
+    app.connect("env-before-read-docs", lambda app, env, _docs: setattr(env, "book_modules", {}))
     app.connect("doctree-read", place_widgets, priority=400)  # before Sphinx collects the images
     app.connect("write-started", lambda app, _builder: write_host(app))
     app.connect("html-page-context", finish_page)
