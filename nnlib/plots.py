@@ -1,0 +1,80 @@
+"""The figures of the book: each function takes the axes to draw on, draws one thing, and returns them."""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
+
+from nnlib.colors import light
+
+CLASSES = LinearSegmentedColormap.from_list("classes", [light("class0"), "#f4f4f4", light("class1")])
+MARKERS = "osD^v"  # so that classes differ in shape too, not in colour alone
+
+
+def use_style():
+    """Draw every figure from now on in the book's style, and sharp on dense screens."""
+    plt.style.use(Path(__file__).with_name("book.mplstyle"))
+    try:
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+        set_matplotlib_formats("retina")
+    except ImportError:  # not in a notebook
+        pass
+
+
+def points(ax, X, y, names=None, size=36):
+    """Draw the rows of X, shape (n, 2), coloured and shaped by their class y; ``names`` makes a legend."""
+    for k in np.unique(y):
+        label = names[k] if names else None
+        ax.scatter(*X[y == k].T, s=size, color=light(int(k)), marker=MARKERS[k], linewidths=0.6, edgecolors="white",
+                   label=label, zorder=3)  # fmt: skip
+    if names:
+        ax.legend(loc="upper left", handletextpad=0.2)
+    return ax
+
+
+def separating_line(ax, weight, bias, color="ink", label=None, arrow=True):
+    """Draw the line w·x + b = 0, and an arrow along w to the side of class 1.
+
+    Raises:
+        ValueError: if ``weight`` is not two numbers, or both are 0, for then there is no line.
+    """
+    w = np.asarray(weight, dtype=float)
+    if w.shape != (2,) or not w.any():
+        raise ValueError(f"a line needs two weights that are not both 0, got {weight}")
+    near = -bias * w / (w @ w)  # the point of the line that is nearest to the origin
+    ax.axline(near, near + np.array([-w[1], w[0]]), color=light(color), label=label)
+    if arrow:
+        ax.annotate("", near + w / np.linalg.norm(w), near, arrowprops={"arrowstyle": "->", "color": light(color)})
+    return ax
+
+
+def regions(ax, predict, xlim, ylim, steps=200, levels=(0.5,)):
+    """Colour the plane by ``predict``, a function from points of shape (n, 2) to numbers between 0 and 1.
+
+    ``levels`` are drawn as lines, labelled if there is more than one.
+    """
+    xx, yy = np.meshgrid(np.linspace(*xlim, steps), np.linspace(*ylim, steps))
+    values = np.asarray(predict(np.c_[xx.ravel(), yy.ravel()])).reshape(xx.shape)
+    ax.imshow(values, origin="lower", extent=(*xlim, *ylim), cmap=CLASSES, vmin=0, vmax=1, alpha=0.45, aspect="auto")
+    lines = ax.contour(xx, yy, values, levels=levels, colors=light("ink"), linewidths=1.5)
+    if len(levels) > 1:
+        ax.clabel(lines, fmt="%g", fontsize=9)
+    ax.set(xlim=xlim, ylim=ylim)
+    return ax
+
+
+def label_lines(ax, gap=0.06):
+    """Write each line's label at its right end, in its colour, apart from one another, instead of a legend."""
+    lines = [line for line in ax.get_lines() if not line.get_label().startswith("_")]
+    ax.autoscale_view()  # else the place of the ends is not known yet
+    to_axes = ax.transData + ax.transAxes.inverted()
+    last = [[line.get_xdata()[-1], line.get_ydata()[-1]] for line in lines]
+    ends = to_axes.transform(np.array(last, dtype=float))
+    height = -np.inf
+    for i in np.argsort(ends[:, 1]):
+        height = max(ends[i, 1], height + gap)
+        ax.text(ends[i, 0] + 0.015, height, lines[i].get_label(), color=lines[i].get_color(), va="center",
+                transform=ax.transAxes)  # fmt: skip
+    return ax
