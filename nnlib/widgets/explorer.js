@@ -254,7 +254,8 @@ const MARKS = {
   Heatmap(mark, at) {
     const { values, cell } = at.get(mark.values);
     const [rows, columns] = cell;
-    const [x0, x1, y0, y1] = mark.extent;
+    const [x0, x1] = mark.extent.slice(0, 2).sort((a, b) => a - b);
+    const [y0, y1] = mark.extent.slice(2).sort((a, b) => a - b);
     const [low, high] = mark.scale;
     const ends = { classes: ["class0", "paper", "class1"], signed: ["negative", "paper", "positive"] };
     const colors = (ends[mark.colors] ?? ["paper", "ink"]).map(at.rgb);

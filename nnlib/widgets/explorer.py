@@ -101,6 +101,10 @@ class Explorer(anywidget.AnyWidget):
         literals = {}
         self.panels = [p.bound(literals) if isinstance(p, Panel) else p for p in panels]
         self._grid = self._evaluate(literals)
+        for key in {readout.key for readout in self.readouts} | {key for key, _ in self._fields()} - set(names):
+            if key != "step" and self._grid.spec[key]["cell"]:
+                shape = tuple(self._grid.spec[key]["cell"])
+                raise ValueError(f"{key!r} is read out, so it must be one number or text, its shape is {shape}")
         for panel in self.panels:
             if isinstance(panel, Panel):
                 panel.fit(self._grid.every, lambda key: self._grid.spec[key]["cell"])
@@ -141,7 +145,7 @@ class Explorer(anywidget.AnyWidget):
             size = len(controls[name].values)
             if type(index) is not int or not 0 <= index < size:
                 raise traitlets.TraitError(f"state[{name!r}] must be an int from 0 to {size - 1}, got {index!r}")
-        return dict(state)
+        return self._possible(state)
 
     def _repr_mimebundle_(self, **kwargs):
         data, metadata = super()._repr_mimebundle_(**kwargs)
@@ -221,7 +225,11 @@ class Explorer(anywidget.AnyWidget):
         return {name: controls[name].index(value) for name, value in values.items()}
 
     def _state_of(self, values):
-        return {control.name: control.default for control in self.controls} | self._indices(values)
+        return self._possible({control.name: control.default for control in self.controls} | self._indices(values))
+
+    def _possible(self, state):
+        """The state, or the nearest that there is."""
+        return dict(state)
 
     def _reader(self, state):
         index = [state[control.name] for control in self.controls]
@@ -288,6 +296,10 @@ class Steps(Explorer):
         frames = [run[min(step, len(run) - 1)] | {"#last": len(run) - 1} for run in runs for step in range(longest)]
         states = [state | {"step": step} for state in states for step in range(longest)]
         return self._packed([*map(len, axes), longest], states, frames, literals)
+
+    def _possible(self, state):
+        last = self._grid.read("#last", [state[control.name] for control in self.controls])
+        return state | {"step": min(state["step"], int(last))}
 
 
 def _spread(n):

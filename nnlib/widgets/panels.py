@@ -63,6 +63,10 @@ class Mark:
 
     def fitted(self, every, cell):
         """A copy with the scales that depend on all states; `every(name)` are all values, `cell(name)` the shape."""
+        names = [getattr(self, key) for axis in self.spans.values() for key in axis if getattr(self, key)]
+        lengths = {name: cell(name)[-1] for name in names if cell(name) and cell(name)[-1] > 1}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"{type(self).__name__}: positions must have equal lengths, got {lengths}")
         return self
 
     def spec(self):
@@ -167,6 +171,7 @@ class Segments(Mark):
     spans: ClassVar = {"x": ("x0", "x1"), "y": ("y0", "y1")}
 
     def fitted(self, every, cell):
+        super().fitted(every, cell)
         if not self.weight or self.largest:
             return self
         return replace(self, largest=float(np.nanmax(np.abs(every(self.weight)))) or 1.0)
@@ -218,8 +223,9 @@ class Bars(Mark):
 
 @dataclass(frozen=True)
 class Heatmap(Mark):
-    """A matrix as coloured cells; row 0 lies at the first y of `extent` (x0, x1, y0, y1).
+    """A matrix as coloured cells; `extent` (left, right, bottom, top) is its place, row 0 lies at the least y.
 
+    Without an extent a cell is one unit wide and row 0 is the upper one, as in an image.
     `colors`: "classes" (0 class 0, ½ neutral, 1 class 1), "signed" (negative, 0 neutral, positive), "gray" (low is
     paper, high ink). `scale` (low, high) fixes the scale. `format` writes each number in its cell.
     """
@@ -239,6 +245,8 @@ class Heatmap(Mark):
             raise ValueError(f"Heatmap: colors must be 'classes', 'signed' or 'gray', got {self.colors!r}")
 
     def fitted(self, every, cell):
+        if len(cell(self.values)) != 2:
+            raise ValueError(f"Heatmap: {self.values!r} must have two axes, its shape is {tuple(cell(self.values))}")
         rows, columns = cell(self.values)
         values = every(self.values)
         values = values[np.isfinite(values)] if np.isfinite(values).any() else np.array([0.0, 1.0])
@@ -261,9 +269,9 @@ class Heatmap(Mark):
         steps = [blend(c, strength) for c in ends.get(self.colors, ("paper", "ink"))]
         cmap = LinearSegmentedColormap.from_list(self.colors, steps)
         values, (low, high) = get(self.values), self.scale
-        x0, x1, y0, y1 = self.extent
+        x0, x1, y0, y1 = *sorted(self.extent[:2]), *sorted(self.extent[2:])
         kind = "bilinear" if self.smooth else "nearest"
-        ax.imshow(values, cmap, vmin=low, vmax=high, extent=self.extent, origin="lower", aspect="auto",
+        ax.imshow(values, cmap, vmin=low, vmax=high, extent=(x0, x1, y0, y1), origin="lower", aspect="auto",
                   interpolation=kind, zorder=1)  # fmt: skip
         if self.format:
             rows, columns = values.shape
