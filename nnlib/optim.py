@@ -26,7 +26,7 @@ class Optimizer:
     slots = ()  # names of the vectors that the rule keeps between steps
 
     def __init__(self, params, defaults):
-        groups = list(params)
+        groups = [{"params": params}] if isinstance(params, Tensor) else list(params)
         if not groups or not isinstance(groups[0], dict):
             groups = [{"params": groups}]
         groups = [{**defaults, **group, "params": _parameter_list(group["params"])} for group in groups]

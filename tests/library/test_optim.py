@@ -1,0 +1,333 @@
+"""Optimisers: their rules by hand, and vectors of which the parameters stay views whatever happens to them."""
+
+import numpy as np
+import pytest
+
+import nnlib as nn
+
+OPTIMIZERS = {
+    "SGD": lambda params: nn.optim.SGD(params, lr=0.1, momentum=0.9, weight_decay=0.01),
+    "Adam": lambda params: nn.optim.Adam(params, lr=0.1),
+    "AdamW": lambda params: nn.optim.AdamW(params, lr=0.1),
+}
+every_optimizer = pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
+
+
+def leaf(data):
+    return nn.Tensor(data, requires_grad=True)
+
+
+def model():
+    nn.manual_seed(1)
+    return nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1))
+
+
+X = np.random.default_rng(0).normal(size=(8, 3))
+
+
+def learn(net, optimizer, steps=1):
+    for _ in range(steps):
+        loss = (net(X.astype(net[0].weight.dtype)) ** 2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+
+def assert_equal_states(a, b, **tolerance):
+    for name, array in a.state_dict().items():
+        np.testing.assert_allclose(array, b.state_dict()[name], err_msg=name, **tolerance)
+
+
+# The rules
+
+
+def test_sgd_steps_against_the_gradient():
+    p = leaf([1.0, 2.0])
+    p.grad = np.array([10.0, -20.0])
+    nn.optim.SGD([p], lr=0.1).step()
+    np.testing.assert_allclose(p.data, [0, 4], atol=1e-15)
+
+
+def test_momentum_adds_up_velocity():
+    """v₁ = g, v₂ = μg + g: after two steps θ = −lr (g + (1 + μ) g)."""
+    p = leaf([0.0])
+    optimizer = nn.optim.SGD([p], lr=0.5, momentum=0.9)
+    for _ in range(2):
+        p.grad = np.array([1.0])
+        optimizer.step()
+    np.testing.assert_allclose(p.data, -0.5 * (1 + 1.9))
+
+
+def test_first_step_of_adam_is_the_learning_rate_against_the_sign():
+    p = leaf([0.0, 0.0])
+    p.grad = np.array([1e-3, -1e3])
+    nn.optim.Adam([p], lr=0.1).step()
+    np.testing.assert_allclose(p.data, [-0.1, 0.1], rtol=1e-4)
+
+
+def test_adamw_decays_without_a_gradient_to_speak_of():
+    p = leaf([2.0])
+    p.grad = np.array([0.0])
+    nn.optim.AdamW([p], lr=0.1, weight_decay=0.5).step()
+    np.testing.assert_allclose(p.data, 2 * (1 - 0.1 * 0.5))
+
+
+@every_optimizer
+def test_learning_lowers_the_loss(make):
+    net = model()
+    before = (net(X) ** 2).mean().item()
+    learn(net, make(net.parameters()), steps=50)
+    assert (net(X) ** 2).mean().item() < 0.1 * before
+
+
+def test_changed_learning_rate_counts_from_the_next_step():
+    p = leaf([0.0])
+    optimizer = nn.optim.SGD([p], lr=1.0)
+    optimizer.param_groups[0]["lr"] = 0.25
+    p.grad = np.array([1.0])
+    optimizer.step()
+    assert p.data == -0.25
+
+
+# The vectors
+
+
+def test_parameters_become_views_of_one_vector():
+    net = model()
+    nn.optim.SGD(net.parameters(), lr=0.1)
+    assert len({id(p.data.base) for p in net.parameters()}) == 1
+
+
+def test_gradients_become_views_of_one_vector():
+    net = model()
+    learn(net, nn.optim.SGD(net.parameters(), lr=0.1))
+    assert len({id(p.grad.base) for p in net.parameters()}) == 1
+
+
+@every_optimizer
+def test_making_an_optimizer_changes_no_number(make):
+    net = model()
+    make(net.parameters())
+    assert_equal_states(net, model(), rtol=0)
+
+
+@every_optimizer
+def test_step_without_gradients_changes_nothing(make):
+    net = model()
+    optimizer = make(net.parameters())
+    optimizer.step()
+    assert_equal_states(net, model(), rtol=0)
+
+
+@every_optimizer
+def test_parameter_without_gradient_is_left_alone(make):
+    still, moving = leaf([1.0, 2.0]), leaf([3.0])
+    optimizer = make([still, moving])
+    (moving * 2).sum().backward()
+    optimizer.step()
+    assert still.data.tolist() == [1, 2] and moving.data != 3
+
+
+@every_optimizer
+def test_gradient_of_the_step_before_is_not_used_again(make):
+    a, b = leaf([1.0]), leaf([1.0])
+    optimizer = make([a, b])
+    (a * b).sum().backward()
+    optimizer.step()
+    held = b.data.copy()
+    optimizer.zero_grad()
+    (a * 2).sum().backward()
+    optimizer.step()
+    assert b.grad is None and b.data == held
+
+
+@every_optimizer
+@pytest.mark.parametrize(
+    "disturb",
+    [
+        lambda net, p: setattr(p, "data", p.data.copy()),
+        lambda net, p: setattr(p, "data", np.asfortranarray(p.data)),
+        lambda net, p: setattr(p, "data", p.data[:]),
+        lambda net, p: setattr(p, "grad", p.grad.copy()),
+        lambda net, p: net.zero_grad(),
+        lambda net, p: net.load_state_dict(net.state_dict()),
+        lambda net, p: nn.optim.Adam(net.parameters()),
+        lambda net, p: nn.optim.SGD([p], lr=1.0),
+        lambda net, p: net.to("float64"),
+    ],
+    ids=["new data", "other layout", "new view", "new grad", "zero_grad", "load", "optimizer", "part", "to"],
+)
+def test_learning_goes_on_whatever_arrays_a_parameter_is_given(make, disturb):
+    expected, net = model(), model()
+    reference, optimizer = make(expected.parameters()), make(net.parameters())
+    for _ in range(3):
+        learn(expected, reference)
+        learn(net, optimizer)
+        disturb(net, net[0].weight)
+    assert_equal_states(net, expected, rtol=1e-13)
+
+
+def test_parameters_may_swap_their_arrays():
+    a, b = leaf([1.0]), leaf([2.0])
+    optimizer = nn.optim.SGD([a, b], lr=1.0)
+    a.data, b.data = b.data, a.data
+    a.grad = np.array([0.5])
+    optimizer.step()
+    assert (a.data, b.data) == (1.5, 1.0)
+
+
+@every_optimizer
+def test_two_optimizers_may_share_parameters(make):
+    """Taking turns, each moves the same parameters as if it were alone with that gradient."""
+    net = model()
+    first, second = nn.optim.SGD(net.parameters(), lr=0.1), make(net.parameters())
+    alone = model()
+    for _ in range(3):
+        before = {name: array.copy() for name, array in net.state_dict().items()}
+        learn(net, first)
+        gradients = [p.grad.copy() for p in net.parameters()]
+        for p, array, g in zip(net.parameters(), before.values(), gradients, strict=True):
+            np.testing.assert_allclose(p.data, array - 0.1 * g, rtol=1e-13)
+        learn(net, second)
+    assert not np.allclose(net[0].weight.data, alone[0].weight.data)
+
+
+@every_optimizer
+def test_model_may_change_its_dtype_between_steps(make):
+    expected, net = model(), model()
+    reference, optimizer = make(expected.parameters()), make(net.parameters())
+    learn(expected, reference, steps=5)
+    learn(net, optimizer, steps=2)
+    net.to("float32")
+    learn(net, optimizer, steps=3)
+    assert {p.dtype for p in net.parameters()} == {np.dtype("float32")}
+    assert_equal_states(net, expected, rtol=1e-3, atol=1e-4)
+
+
+@every_optimizer
+def test_float32_parameters_stay_float32(make):
+    net = model().to("float32")
+    optimizer = make(net.parameters())
+    learn(net, optimizer, steps=2)
+    assert {array.dtype for p in net.parameters() for array in (p.data, p.grad)} == {np.dtype("float32")}
+
+
+def test_numpy_learning_rate_does_not_widen_float32():
+    p = leaf(np.ones(1, np.float32))
+    p.grad = np.ones(1, np.float32)
+    nn.optim.Adam([p], lr=np.float64(0.1)).step()
+    assert p.data.dtype == np.float32
+
+
+def test_part_of_a_model_may_not_change_its_dtype_alone():
+    net = model()
+    optimizer = nn.optim.SGD(net.parameters(), lr=0.1)
+    net[0].to("float32")
+    before = net.state_dict()
+    for p in net.parameters():
+        p.grad = np.ones_like(p.data)
+    with pytest.raises(ValueError, match=r"must have one dtype, got \['float32', 'float64'\]"):
+        optimizer.step()
+    for name, array in net.state_dict().items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+def test_scalar_parameter_learns():
+    p = leaf(2.0)
+    optimizer = nn.optim.SGD([p], lr=0.25)
+    (p * p).backward()
+    optimizer.step()
+    assert (p.data, p.shape) == (1, ())
+
+
+def test_array_given_to_a_parameter_that_is_not_contiguous_learns(rng):
+    start = rng.normal(size=(3, 2))
+    p = leaf(start.T)
+    optimizer = nn.optim.SGD([p], lr=0.5)
+    (p * p).sum().backward()
+    optimizer.step()
+    np.testing.assert_allclose(p.data, 0, atol=1e-15)
+
+
+# Bad settings
+
+
+@every_optimizer
+def test_step_goes_through_groups_with_their_own_settings(make):
+    still, moving = leaf([1.0]), leaf([1.0])
+    optimizer = make([{"params": [still], "lr": 0.0}, {"params": [moving]}])
+    (still * moving).sum().backward()
+    optimizer.step()
+    assert still.data == 1 and moving.data != 1
+
+
+@pytest.mark.parametrize("value", [-0.1, np.nan, np.inf, "0.1", None], ids=repr)
+@pytest.mark.parametrize(
+    ("optimizer", "setting"),
+    [
+        (nn.optim.SGD, "lr"),
+        (nn.optim.SGD, "momentum"),
+        (nn.optim.SGD, "dampening"),
+        (nn.optim.SGD, "weight_decay"),
+        (nn.optim.Adam, "lr"),
+        (nn.optim.Adam, "eps"),
+        (nn.optim.Adam, "weight_decay"),
+        (nn.optim.AdamW, "weight_decay"),
+    ],
+)
+def test_refuses_a_setting_that_is_no_finite_number_from_0_up(optimizer, setting, value):
+    with pytest.raises(ValueError, match=f"{setting} must be a finite number ≥ 0, got {value!r}"):
+        optimizer([leaf([1.0])], **{setting: value})
+
+
+@pytest.mark.parametrize(
+    "betas", [(1.0, 0.9), (0.9, 1.0), (-0.1, 0.9), (0.9, np.nan), (0.9,), (0.9, 0.9, 0.9)], ids=str
+)
+def test_refuses_betas_that_are_no_two_numbers_below_1(betas):
+    with pytest.raises(ValueError, match=r"betas must be two numbers in \[0, 1\), got \("):
+        nn.optim.Adam([leaf([1.0])], betas=betas)
+
+
+@pytest.mark.parametrize("settings", [{}, {"momentum": 0.9, "dampening": 0.1}], ids=str)
+def test_refuses_nesterov_without_momentum_or_with_dampening(settings):
+    with pytest.raises(ValueError, match="nesterov needs momentum > 0 and dampening = 0, got"):
+        nn.optim.SGD([leaf([1.0])], lr=0.1, nesterov=True, **settings)
+
+
+def test_refuses_a_bad_setting_of_a_group():
+    with pytest.raises(ValueError, match="lr must be a finite number ≥ 0, got -1"):
+        nn.optim.SGD([{"params": [leaf([1.0])]}, {"params": [leaf([1.0])], "lr": -1}], lr=0.1)
+
+
+@pytest.mark.parametrize("params", [[], [{"params": []}], iter(())], ids=["list", "group", "iterator"])
+def test_refuses_to_move_nothing(params):
+    with pytest.raises(ValueError, match="at least one parameter in each group, got none"):
+        nn.optim.SGD(params, lr=0.1)
+
+
+def test_refuses_a_parameter_given_twice():
+    p = leaf([1.0])
+    with pytest.raises(ValueError, match="given to the optimizer twice"):
+        nn.optim.SGD([{"params": [p]}, {"params": [p]}], lr=0.1)
+
+
+def test_refuses_a_single_tensor():
+    with pytest.raises(TypeError, match="params must be an iterable of parameters, got a single tensor"):
+        nn.optim.SGD(leaf([1.0, 2.0]), lr=0.1)
+
+
+@pytest.mark.parametrize(
+    "item",
+    [np.ones(2), nn.Tensor([1.0]), leaf([1.0]) * 2, ("weight", leaf([1.0]))],
+    ids=["array", "constant", "result", "pair"],
+)
+def test_refuses_what_is_no_leaf_that_requires_gradients(item):
+    with pytest.raises(TypeError, match=f"leaf tensors that require gradients, got {type(item).__name__}"):
+        nn.optim.SGD([item], lr=0.1)
+
+
+def test_refuses_parameters_of_two_dtypes_in_a_group():
+    params = [leaf(np.ones(2, np.float32)), leaf(np.ones(2))]
+    with pytest.raises(ValueError, match=r"must have one dtype, got \['float32', 'float64'\]"):
+        nn.optim.SGD(params, lr=0.1)
+    assert params[0].dtype == np.float32

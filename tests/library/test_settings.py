@@ -1,0 +1,46 @@
+"""The default dtype and the random generator."""
+
+import numpy as np
+import pytest
+
+import nnlib as nn
+
+
+def test_parameters_take_the_default_dtype():
+    nn.set_default_dtype(np.float32)
+    assert {p.dtype for p in nn.Linear(2, 3).parameters()} == {np.dtype("float32")}
+
+
+@pytest.mark.parametrize("dtype", ["float16", "int64", int, None, "double precision", complex])
+def test_default_dtype_refuses_all_but_float32_and_float64(dtype):
+    with pytest.raises(ValueError, match="dtype must be float32 or float64, got "):
+        nn.set_default_dtype(dtype)
+    assert nn.get_default_dtype() == np.float64
+
+
+def test_same_seed_gives_the_same_bits():
+    draws = [(nn.manual_seed(3), nn.Linear(4, 5).state_dict())[1] for _ in range(2)]
+    for name, array in draws[0].items():
+        np.testing.assert_array_equal(array, draws[1][name])
+
+
+def test_manual_seed_returns_the_generator_in_use():
+    generator = nn.manual_seed(3)
+    assert nn.init.uniform_(nn.Tensor(0.0)).item() == np.random.default_rng(3).random()
+    assert generator.random() == np.random.default_rng(3).random(2)[1]
+
+
+@pytest.mark.parametrize("seed", [1.0, "1", None, True])
+def test_seed_must_be_an_integer(seed):
+    with pytest.raises(TypeError, match=f"seed must be an integer ≥ 0, got {seed!r}"):
+        nn.manual_seed(seed)
+
+
+def test_seed_must_not_be_negative():
+    with pytest.raises(ValueError, match="seed must be an integer ≥ 0, got -1"):
+        nn.manual_seed(-1)
+
+
+def test_generator_must_be_numpys():
+    with pytest.raises(TypeError, match=r"generator must be a numpy.random.Generator or None, got int"):
+        nn.init.normal_(nn.Tensor([0.0]), generator=3)
