@@ -13,6 +13,7 @@ from docutils.parsers.rst import Directive
 from imagesize import get as image_size
 from sphinx.application import Sphinx
 from sphinx.domains.math import MathDomain
+from sphinx.environment.collectors.toctree import TocTreeCollector
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.nodes import make_refnode
@@ -143,6 +144,15 @@ class LabelledEquations(MathDomain):
         return [("math:eq", make_refnode(builder, fromdocname, *place, contnode))]
 
 
+def number_by_file(_app: Sphinx, env) -> list[str]:
+    """Count figures and theorems within a chapter, whose number is that of its file: Fig. 2.1."""
+    numbers = {docname: re.search(r"/0*(\d+)_", docname) for docname in env.all_docs}
+    env.toc_secnumbers = {docname: {"": (int(number[1]),)} for docname, number in numbers.items() if number}
+    rewritten = TocTreeCollector().assign_figure_numbers(env)
+    env.toc_secnumbers = {}  # or each heading would be numbered, too
+    return rewritten
+
+
 class PlainLinks(SphinxPostTransform):
     """Resolves ``[any words](#term-learning-rate)`` to the glossary, ``[any words](#novikoff)`` to a theorem."""
 
@@ -184,6 +194,7 @@ def setup(app: Sphinx) -> dict:
     app.add_directive("widget", EmbeddedWidget)
     app.connect("env-before-read-docs", lambda app, env, _docs: setattr(env, "book_modules", {}))
     app.connect("doctree-read", place_widgets, priority=400)  # before Sphinx collects the images
+    app.connect("env-get-updated", number_by_file, priority=600)  # after Sphinx's own count
     app.connect("write-started", lambda app, _builder: write_host(app))
     app.connect("html-page-context", finish_page)
     return {"parallel_read_safe": False, "parallel_write_safe": True}
