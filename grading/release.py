@@ -20,9 +20,9 @@ what came. Checks that pass print nothing but the last line. Predict before you 
 
 INSTALL = """\
 # Lets this notebook run anywhere: installs nnlib from the book's repository where it is missing.
-try:
-    import nnlib
-except ModuleNotFoundError:
+import importlib.util
+
+if importlib.util.find_spec("nnlib") is None:
     %pip install --quiet git+{address}"""
 
 
