@@ -148,6 +148,7 @@ MEANS = {
     "cross_entropy of shares mean": (F.cross_entropy, normal(N, 3), probabilities(N, 3)),
     "nll mean": (F.nll_loss, normal(N, 3), classes(3, N)),
 }
+EVERY = OPERATIONS | MEANS
 
 
 def spread_out(array):
@@ -172,7 +173,7 @@ LAYOUTS = {
 
 def inputs_of(name, n=4):
     rng = np.random.default_rng(zlib.crc32(name.encode()))
-    return [draw(rng, n) for draw in (OPERATIONS | MEANS)[name][1:]]
+    return [draw(rng, n) for draw in EVERY[name][1:]]
 
 
 def tensors(arrays):
@@ -182,22 +183,22 @@ def tensors(arrays):
 def run(name, arrays):
     """Return the result, and the gradients that arrive at the inputs when d = cos 1, cos 2, … arrives at the result."""
     given = tensors(arrays)
-    result = (OPERATIONS | MEANS)[name][0](*given)
+    result = EVERY[name][0](*given)
     result.backward(read_only(np.cos(np.arange(result.numel()) + 1).reshape(result.shape)))
     return result.data, [t.grad for t in given if t.requires_grad]
 
 
-every_operation = pytest.mark.parametrize("name", OPERATIONS | MEANS)
+every_operation = pytest.mark.parametrize("name", EVERY)
 
 
 @every_operation
 def test_gradient_equals_differences(name):
-    assert nn.utils.gradcheck((OPERATIONS | MEANS)[name][0], tensors(inputs_of(name)))
+    assert nn.utils.gradcheck(EVERY[name][0], tensors(inputs_of(name)))
 
 
 @every_operation
 def test_gradients_add_up_where_values_are_used_twice(name):
-    operation = (OPERATIONS | MEANS)[name][0]
+    operation = EVERY[name][0]
 
     def twice(*given):
         shared = [t * 1.0 if t.requires_grad else t for t in given]
@@ -255,7 +256,7 @@ def test_gradients_are_arrays_of_their_own(name):
 @every_operation
 def test_nothing_is_recorded_under_no_grad(name):
     with nn.no_grad():
-        assert not (OPERATIONS | MEANS)[name][0](*tensors(inputs_of(name))).requires_grad
+        assert not EVERY[name][0](*tensors(inputs_of(name))).requires_grad
 
 
 @pytest.mark.parametrize("name", [name for name in OPERATIONS if name not in ("reshape", "a[mask]")])
@@ -270,7 +271,7 @@ def test_empty_batch_gives_the_shapes_of_any_batch(name):
 @pytest.mark.parametrize("name", [name for name in MEANS if name != "max"])
 def test_mean_of_an_empty_batch_is_nan_with_numpys_warning(name):
     with pytest.warns(RuntimeWarning):
-        assert np.isnan((OPERATIONS | MEANS)[name][0](*tensors(inputs_of(name, n=0))).item())
+        assert np.isnan(EVERY[name][0](*tensors(inputs_of(name, n=0))).item())
 
 
 MODULES = {

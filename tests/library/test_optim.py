@@ -177,19 +177,28 @@ def test_parameters_may_swap_their_arrays():
 
 
 @every_optimizer
-def test_two_optimizers_may_share_parameters(make):
-    """Taking turns, each moves the same parameters as if it were alone with that gradient."""
+def test_another_optimizer_may_take_turns_on_the_same_parameters(make):
+    expected, net = model(), model()
+    reference, optimizer, other = (
+        make(expected.parameters()),
+        make(net.parameters()),
+        nn.optim.SGD(net.parameters(), lr=0),
+    )
+    for _ in range(4):
+        learn(expected, reference)
+        learn(net, optimizer)
+        learn(net, other)
+    assert_equal_states(net, expected, rtol=1e-13)
+
+
+def test_optimizers_that_take_turns_both_move_the_parameters():
     net = model()
-    first, second = nn.optim.SGD(net.parameters(), lr=0.1), make(net.parameters())
-    alone = model()
-    for _ in range(3):
-        before = {name: array.copy() for name, array in net.state_dict().items()}
-        learn(net, first)
-        gradients = [p.grad.copy() for p in net.parameters()]
-        for p, array, g in zip(net.parameters(), before.values(), gradients, strict=True):
-            np.testing.assert_allclose(p.data, array - 0.1 * g, rtol=1e-13)
-        learn(net, second)
-    assert not np.allclose(net[0].weight.data, alone[0].weight.data)
+    optimizers = [nn.optim.SGD(net.parameters(), lr=lr) for lr in (0.1, 0.3)]
+    for optimizer in 2 * optimizers:
+        before = [p.data.copy() for p in net.parameters()]
+        learn(net, optimizer)
+        for p, start in zip(net.parameters(), before, strict=True):
+            np.testing.assert_allclose(p.data, start - optimizer.param_groups[0]["lr"] * p.grad, rtol=1e-13)
 
 
 @every_optimizer
