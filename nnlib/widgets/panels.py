@@ -354,6 +354,8 @@ class Panel:
         for mark in marks:
             if not isinstance(mark, Mark):
                 raise ValueError(f"Panel: expected marks such as Line or Points, got {mark!r}")
+            if getattr(mark, "format", None):
+                check_format(mark.format)
         for key, scale in (("xscale", xscale), ("yscale", yscale)):
             if scale not in ("linear", "log"):
                 raise ValueError(f"Panel: {key} must be 'linear' or 'log', got {scale!r}")
@@ -520,7 +522,7 @@ def picture(panels, get, title, sentence, readouts):
     from PIL import Image
 
     shown = [panel for panel in panels if isinstance(panel, Panel)] or panels
-    columns = min(len(shown), 3) if len(shown) != 4 else 2
+    columns = 2 if len(shown) == 4 else max(1, min(len(shown), 3))
     rows = -(-len(shown) // columns)
     with matplotlib.rc_context(STYLE):
         figure = Figure((7, 0.9 + rows * min(3.4, 7 / columns * 0.8)), layout="constrained")
