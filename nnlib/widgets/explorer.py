@@ -86,6 +86,7 @@ class Explorer(anywidget.AnyWidget):
 
     _esm = HERE / "explorer.js"
     _css = HERE / "explorer.css"
+    _ipython_display_ = None  # ipywidgets 7 has one, which would hide the picture and the text
     spec = traitlets.Dict().tag(sync=True)
     data = traitlets.Bytes().tag(sync=True)
     state = traitlets.Dict().tag(sync=True)
