@@ -54,6 +54,13 @@ def test_gaussians_lie_around_their_centers():
         np.testing.assert_allclose(X[y == k].std(axis=0), 0.5, atol=0.04)
 
 
+def test_toy_sets_by_default_have_the_noise_of_the_book():
+    X, y = data.gaussians(5000)
+    np.testing.assert_allclose((X - np.where(y == 1, 1, -1)[:, None]).std(axis=0), 0.5, atol=0.02)
+    X, y = data.circles(5000)
+    np.testing.assert_allclose(X.var(axis=0), (1 + 0.5**2) / 4 + 0.1**2, atol=0.02)
+
+
 @pytest.mark.parametrize("centers", [[1, 2], [[1, 2, 3]], 5], ids=str)
 def test_gaussians_refuse_centers_that_are_no_points(centers):
     with pytest.raises(ValueError, match=r"centers must have shape \(classes, 2\), got \("):
