@@ -19,7 +19,7 @@ what came. Checks that pass print nothing but the last line. Predict before you 
 """
 
 INSTALL = """\
-# Lets this notebook run anywhere: installs nnlib from the book's repository where it is missing.
+# Installs nnlib from the book's repository where it is missing.
 import importlib.util
 
 if importlib.util.find_spec("nnlib") is None:

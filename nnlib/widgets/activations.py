@@ -142,7 +142,7 @@ def softmax():
         ],
         title="How do scores share out one unit of probability?",
         name="softmax",
-        says="The first class has score {first}, plus {shift} added to all; at temperature {temperature} it gets {p1:.1%}.",
+        says="With score {first}, {shift} added to all three, and temperature {temperature}, class 1 gets {p1:.1%}.",
         alt="Bars of three scores, 2, 1 and 0.1, and bars of their softmax, 0.659, 0.242 and 0.099.",
     )
 
