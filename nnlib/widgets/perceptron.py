@@ -223,7 +223,7 @@ def side_by_side():
             Readout("smooth", "logistic regression, test accuracy", ".1%"),
         ],
         title="A verdict or a probability?",
-        name="side-by-side",
+        name="verdict-or-probability",
         says="After epoch {epoch}: perceptron {hard:.1%} of the test tumours right, logistic regression {smooth:.1%}.",
         alt="The test tumours twice: left with the perceptron's line, right shaded by predicted probability.",
     )
