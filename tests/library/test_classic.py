@@ -94,6 +94,10 @@ def test_stops_after_the_first_epoch_without_a_mistake():
     assert perceptron.mistakes.index(0) == len(perceptron.mistakes) - 1
 
 
+def test_stops_after_the_epochs_allowed():
+    assert Perceptron(epochs=1).fit(CORNERS, XOR).mistakes == [3]
+
+
 def test_score_of_zero_counts_as_class_1():
     perceptron = Perceptron().fit([[1.0]], [1])
     assert perceptron.decision_function([[1.0]]) == 0 and perceptron.predict([[1.0]]) == 1

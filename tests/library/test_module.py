@@ -240,6 +240,11 @@ def test_linear_refuses_more_than_memory_holds_before_taking_any():
         nn.Linear(10**7, 10**7)
 
 
+def test_linear_refuses_just_over_16_gib():
+    with pytest.raises(ValueError, match="would take 16 GiB, more than 16 GiB"):
+        nn.Linear(2**16, 2**15 + 1)
+
+
 def test_linear_accepts_numpy_integers():
     assert nn.Linear(np.int64(2), np.int64(3)).weight.shape == (3, 2)
 

@@ -206,6 +206,11 @@ def test_reductions_are_numpys_over_any_dimensions(shape, keepdim, data):
         np.testing.assert_allclose(getattr(nn.Tensor(x), name)(dims, keepdim).data, expected, rtol=1e-15)
 
 
+@pytest.mark.parametrize("name", ["sum", "mean", "max"])
+def test_reductions_drop_the_dimension_by_default(name):
+    assert getattr(nn.Tensor(np.ones((2, 3))), name)(dim=1).shape == (2,)
+
+
 @given(npst.array_shapes(max_dims=3, max_side=3), st.booleans(), st.data())
 def test_reductions_have_gradients_over_any_dimensions(shape, keepdim, data):
     x = data.draw(npst.arrays(np.float64, shape, elements=NUMBERS, unique=True))
