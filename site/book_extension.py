@@ -21,6 +21,13 @@ from sphinx.util.nodes import make_refnode
 from nnlib.colors import PALETTE
 
 SITE = Path(__file__).parent
+REPAIRS = {  # what other extensions write, and a screen reader or an anchor cannot use
+    '<div role="list" class="citation-list">': '<div class="citation-list">',
+    '<summary aria-label="Toggle hidden content">': "<summary>",
+    ' id="exercise-content"': "",
+    ' id="solution-content"': "",
+    ' id="proof-content"': "",
+}
 VIEW = "application/vnd.jupyter.widget-view+json"
 STATE = "application/vnd.jupyter.widget-state+json"
 log = logging.getLogger(__name__)
@@ -89,7 +96,10 @@ def place_widgets(app: Sphinx, doctree: nodes.document) -> None:
         if model_id not in widgets_of(path):
             log.warning("this widget cannot run in a static page; show it as code", location=bundle)
             continue
-        bundle.replace_self(slot(app, widgets_of(path)[model_id], bundle))
+        widget = widgets_of(path)[model_id]
+        if (name := widget["model"]["state"]["spec"]["name"]) in doctree.ids:
+            log.warning(f"the widget {name!r} has the name of a heading or a target of its page", location=bundle)
+        bundle.replace_self(slot(app, widget, bundle))
     # MyST-NB's own copy of the state, whole with modules, is not needed.
     getattr(app.env, "nb_metadata", {}).get(app.env.docname, {}).get("js_files", {}).clear()
 
@@ -173,8 +183,9 @@ class PlainLinks(SphinxPostTransform):
 def finish_page(app: Sphinx, pagename: str, _template: str, context: dict, _doctree) -> None:
     """Load scripts only where they are used, let images wait for the reader."""
     app.add_css_file("book.css", priority=900)
-    # docutils calls the bibliography a list, but gives it no items, which a screen reader cannot follow.
-    body = context.get("body", "").replace('<div role="list" class="citation-list">', '<div class="citation-list">')
+    body = context.get("body", "")
+    for wrong, right in REPAIRS.items():
+        body = body.replace(wrong, right)
     if "nnw-slot" in body:
         app.add_css_file("widgets.css", priority=800)
         app.add_js_file("widgets.js", loading_method="defer")
