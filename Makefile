@@ -24,7 +24,7 @@ test: $(HTML)/.built .venv/.browser  ## style, spelling, every test of the libra
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/codespell
 	@echo "Running the tests"
-	@PYTHONUNBUFFERED=1 $(BIN)/python -m pytest --nbval --nbval-sanitize-with tests/chapters/sanitize.cfg $(TESTS)
+	@PYTHONUNBUFFERED=1 $(BIN)/python -m pytest --nbval --nbval-current-env --nbval-sanitize-with tests/chapters/sanitize.cfg $(TESTS)
 
 lab: .venv/.stamp  ## the chapters in JupyterLab
 	@$(BIN)/jupyter lab chapters
