@@ -4,7 +4,6 @@ const TYPES = { u1: Uint8Array, u2: Uint16Array, u4: Uint32Array, i2: Int16Array
 const SHAPES = ["circle", "square", "triangle", "diamond"]; // of class 0, 1, …: told apart without colour
 const STEP_MS = 900;
 const TWEEN_MS = 250;
-const FONT = "system-ui, sans-serif";
 
 // ---- numbers as Python writes them ----
 
@@ -61,7 +60,11 @@ function unpack(spec, view) {
   const arrays = {};
   for (const [name, entry] of Object.entries(spec.arrays)) {
     const size = entry.cell.reduce((a, b) => a * b, 1);
-    const all = new TYPES[entry.type](bytes, entry.at, entry.grid.reduce((a, b) => a * b, size));
+    const all = new TYPES[entry.type](
+      bytes,
+      entry.at,
+      entry.grid.reduce((a, b) => a * b, size),
+    );
     arrays[name] = { ...entry, size, all };
   }
   return (name, state) => {
@@ -74,7 +77,7 @@ function unpack(spec, view) {
   };
 }
 
-const list = (result) => (Array.isArray(result) ? result : (result?.cell ? result.values : [result]));
+const list = (result) => (Array.isArray(result) ? result : result?.cell ? result.values : [result]);
 
 // ---- axes ----
 
@@ -131,14 +134,15 @@ export function spread(places, gap, low, high) {
 
 // ---- text and markup ----
 
-const pen = typeof document === "undefined" ? null : document.createElement("canvas").getContext("2d");
-function textWidth(text, size = 12) {
-  pen.font = `${size}px ${FONT}`;
-  return pen.measureText(text).width;
-}
+const pen = document.createElement("canvas").getContext("2d");
+pen.font = "12px system-ui, sans-serif"; // as in explorer.css
+const textWidth = (text) => pen.measureText(text).width;
 
 const escaped = (text) => String(text).replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
 const r = (v) => Math.round(v * 100) / 100;
+const label = (x, y, text, style = "") => `<text x="${r(x)}" y="${r(y)}" ${style}>${escaped(text)}</text>`;
+const MIDDLE = `text-anchor="middle"`;
+const CENTRAL = `dominant-baseline="central"`;
 
 function element(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
@@ -153,7 +157,8 @@ function symbol(shape, x, y, size) {
   if (shape === "square") return `M${r(x - s)},${r(y - s)}h${r(2 * s)}v${r(2 * s)}h${r(-2 * s)}z`;
   if (shape === "triangle") return `M${r(x)},${r(y - t)}l${r(t)},${r(t * 1.7)}h${r(-2 * t)}z`;
   if (shape === "diamond") return `M${r(x)},${r(y - t)}l${r(t)},${r(t)} ${r(-t)},${r(t)} ${r(-t)},${r(-t)}z`;
-  return `M${r(x - size)},${r(y)}a${r(size)},${r(size)} 0 1 1 ${r(2 * size)},0a${r(size)},${r(size)} 0 1 1 ${r(-2 * size)},0z`;
+  const half = (width) => `a${r(size)},${r(size)} 0 1 1 ${r(width)},0`;
+  return `M${r(x - size)},${r(y)}${half(2 * size)}${half(-2 * size)}z`;
 }
 
 // ---- marks: each returns SVG for one state ----
@@ -182,8 +187,8 @@ const MARKS = {
         down = drawn;
       }
       const color = at.paint(mark.color, row);
-      const dash = mark.dash ? ` stroke-dasharray="6 4"` : "";
-      svg += `<path d="${path}" fill="none" stroke="${color}" stroke-width="${mark.width}" stroke-linejoin="round"${dash}/>`;
+      const dash = mark.dash ? `stroke-dasharray="6 4"` : "";
+      svg += `<path d="${path}" fill="none" stroke="${color}" stroke-width="${mark.width}" ${dash}/>`;
       if (names[row] && end) at.labels.push({ text: names[row], color, x: end[0], y: end[1] });
     }
     return svg;
@@ -242,11 +247,10 @@ const MARKS = {
       const width = at.x(xs[i] + mark.width / 2) - left;
       const top = at.y(heights[i]);
       if (!Number.isFinite(left) || !Number.isFinite(top)) continue;
-      const box = `x="${r(left)}" y="${r(Math.min(top, zero))}" width="${r(width)}" height="${r(Math.abs(top - zero))}"`;
-      svg += `<rect ${box} fill="${at.paint(mark.color, i)}"/>`;
-      if (!mark.format) continue;
-      const y = top + (heights[i] < 0 ? 12 : -6);
-      svg += `<text x="${r(left + width / 2)}" y="${r(y)}" text-anchor="middle">${number(heights[i], mark.format)}</text>`;
+      const box = `x="${r(left)}" y="${r(Math.min(top, zero))}" width="${r(width)}"`;
+      svg += `<rect ${box} height="${r(Math.abs(top - zero))}" fill="${at.paint(mark.color, i)}"/>`;
+      const outside = heights[i] < 0 ? 13 : -6;
+      if (mark.format) svg += label(left + width / 2, top + outside, number(heights[i], mark.format), MIDDLE);
     }
     return svg;
   },
@@ -290,9 +294,8 @@ const MARKS = {
         const x = at.x(x0 + ((j + 0.5) * (x1 - x0)) / columns);
         const y = at.y(y0 + ((i + 0.5) * (y1 - y0)) / rows);
         const value = values[i * columns + j];
-        const dark = mark.colors === "gray" ? (value - low) / (high - low || 1) > 0.5 : false;
-        const style = `text-anchor="middle" dominant-baseline="central" class="${dark ? "nnw-inverse" : "nnw-number"}"`;
-        svg += `<text x="${r(x)}" y="${r(y)}" ${style}>${number(value, mark.format)}</text>`;
+        const dark = mark.colors === "gray" && (value - low) / (high - low || 1) > 0.5;
+        svg += label(x, y, number(value, mark.format), `${MIDDLE} ${CENTRAL} class="${dark ? "nnw-inverse" : ""}"`);
       }
     return svg;
   },
@@ -310,8 +313,9 @@ const MARKS = {
       svg += `<path d="${line}" stroke="${color}"${dash}/>`;
       if (!mark.label || i) return;
       const end = across && p > right - textWidth(mark.label) - 6;
-      const place = across ? `x="${p + (end ? -5 : 5)}" y="${top + 12}"` : `x="${left + 4}" y="${p - 5}"`;
-      svg += `<text ${place} text-anchor="${end ? "end" : "start"}" class="nnw-halo" fill="${color}">${escaped(mark.label)}</text>`;
+      const place = across ? [p + (end ? -5 : 5), top + 12] : [left + 4, p - 5];
+      const style = `text-anchor="${end ? "end" : "start"}" class="nnw-halo" fill="${color}"`;
+      svg += label(...place, mark.label, style);
     });
     return svg;
   },
@@ -326,8 +330,8 @@ const MARKS = {
       const y = at.y(ys[i % ys.length]);
       if (!Number.isFinite(x) || !Number.isFinite(y)) continue;
       const shown = typeof texts[i] === "string" ? texts[i] : number(texts[i], mark.format ?? ".3g");
-      const style = `text-anchor="${mark.anchor}" dominant-baseline="central" font-size="${mark.size}"`;
-      svg += `<text x="${r(x)}" y="${r(y)}" ${style} class="nnw-halo" fill="${at.paint(mark.color, i)}">${escaped(shown)}</text>`;
+      const style = `text-anchor="${mark.anchor}" ${CENTRAL} font-size="${mark.size}" class="nnw-halo"`;
+      svg += label(x, y, shown, `${style} fill="${at.paint(mark.color, i)}"`);
     }
     return svg;
   },
@@ -386,7 +390,12 @@ function makePanel(panel, index, spec, rgb) {
       return axis.ticks ?? make(low, high, count);
     };
     const direct = names.length > 0 && widest() < 0.35 * width;
-    const margins = { top: ay.label ? 26 : 10, right: direct ? widest() + 4 : 12, bottom: ax.label ? 42 : 24, left: 30 };
+    const margins = {
+      top: ay.label ? 26 : 10,
+      right: direct ? widest() + 4 : 12,
+      bottom: ax.label ? 42 : 24,
+      left: 30,
+    };
     if (!panel.axes) Object.assign(margins, { top: 4, right: direct ? widest() : 4, bottom: 4, left: 4 });
     const least = panel.axes ? 190 : panel.equal ? 0 : 220;
     let height = wanted || Math.max(least, Math.min(width * panel.aspect, 420));
@@ -421,7 +430,7 @@ function makePanel(panel, index, spec, rgb) {
       const p = y(value);
       if (!(p >= top - 0.5 && p <= bottom + 0.5)) continue;
       svg += `<path d="M${r(left)},${r(p)}H${r(right)}"/>`;
-      svg += `<text x="${r(left - 7)}" y="${r(p)}" text-anchor="end" dominant-baseline="central">${escaped(text)}</text>`;
+      svg += label(left - 7, p, text, `text-anchor="end" ${CENTRAL}`);
     }
     let free = -Infinity;
     for (const [value, text] of xTicks) {
@@ -431,10 +440,10 @@ function makePanel(panel, index, spec, rgb) {
       const half = textWidth(text) / 2;
       if (p - half < free + 4) continue;
       free = p + half;
-      svg += `<text x="${r(p)}" y="${r(bottom + 17)}" text-anchor="middle">${escaped(text)}</text>`;
+      svg += label(p, bottom + 17, text, MIDDLE);
     }
-    svg += `<text x="${r((left + right) / 2)}" y="${r(bottom + 36)}" text-anchor="middle">${escaped(ax.label)}</text>`;
-    return svg + `<text x="${r(panel.equal ? left : 0)}" y="13">${escaped(ay.label)}</text></g>`;
+    svg += label((left + right) / 2, bottom + 36, ax.label, MIDDLE);
+    return svg + label(panel.equal ? left : 0, 13, ay.label) + "</g>";
   }
 
   function draw(get, description) {
@@ -443,7 +452,11 @@ function makePanel(panel, index, spec, rgb) {
     const x = scaleOf(ax, plot.left, plot.right);
     const y = scaleOf(ay, plot.bottom, plot.top);
     const at = {
-      get, x, y, plot, rgb,
+      get,
+      x,
+      y,
+      plot,
+      rgb,
       labels: [],
       paint: (color, i) => `var(--nnw-${meaning(place(color, i, get))})`,
       shape: (color, i) => {
@@ -454,10 +467,11 @@ function makePanel(panel, index, spec, rgb) {
     const marks = panel.marks.map((mark, i) => `<g data-mark="${i}">${MARKS[mark.mark](mark, at)}</g>`).join("");
     let labels = "";
     if (direct) {
-      const ys = spread(at.labels.map((label) => label.y), 15, plot.top + 4, plot.bottom - 2);
-      at.labels.forEach((label, i) => {
-        const left = Math.min(label.x, plot.right) + 6;
-        labels += `<text x="${r(left)}" y="${r(ys[i])}" dominant-baseline="central" class="nnw-halo" fill="${label.color}">${escaped(label.text)}</text>`;
+      const ends = at.labels.map(({ y }) => y);
+      const ys = spread(ends, 15, plot.top + 4, plot.bottom - 2);
+      at.labels.forEach(({ text, color, x }, i) => {
+        const style = `${CENTRAL} class="nnw-halo" fill="${color}"`;
+        labels += label(Math.min(x, plot.right) + 6, ys[i], text, style);
       });
     }
     const { left, right, top, bottom } = plot;
@@ -501,6 +515,7 @@ function makeTable(table, index, spec) {
   const figure = element("figure", { "data-panel": index, class: "nnw-table" }, whole);
   return {
     figure,
+    exact: true, // its numbers do not travel
     weight: table.width,
     height: () => 0,
     resize(_, height) {
@@ -521,8 +536,7 @@ function makeTable(table, index, spec) {
       }
       body.replaceChildren(...rows);
       const overflows = figure.scrollHeight > figure.clientHeight + 1;
-      if (overflows) figure.tabIndex = 0; // so that the keyboard can scroll it
-      else figure.removeAttribute("tabindex");
+      figure.tabIndex = overflows ? 0 : -1; // so that the keyboard can scroll it
       const current = body.querySelector("[aria-current]");
       if (current && overflows) figure.scrollTop = current.offsetTop - figure.clientHeight / 2;
     },
@@ -609,7 +623,9 @@ function render({ model, el }) {
     playing,
   ];
 
-  const items = spec.panels.map((panel, i) => (panel.columns ? makeTable(panel, i, spec) : makePanel(panel, i, spec, rgb)));
+  const items = spec.panels.map((panel, i) =>
+    panel.columns ? makeTable(panel, i, spec) : makePanel(panel, i, spec, rgb),
+  );
   const readouts = spec.readouts.map(({ key, label, format }) => {
     const value = element("dd", { "data-readout": key });
     const show = (result) => (value.textContent = typeof result === "string" ? result : number(result, format));
@@ -631,13 +647,15 @@ function render({ model, el }) {
   // Colours of heat maps, as numbers, in the page's current scheme.
   function rgb(meaning) {
     says.style.color = `var(--nnw-${meaning})`;
-    const numbers = getComputedStyle(says).color.match(/[\d.]+/g).map(Number);
+    const numbers = getComputedStyle(says)
+      .color.match(/[\d.]+/g)
+      .map(Number);
     says.style.color = "";
     return numbers;
   }
 
   function sentence() {
-    if ("#says" in spec.arrays) return read("#says", state);
+    if ("#says" in spec.arrays) return now("#says");
     return spec.says.replace(/\{([^{}:]+)(?::([^{}]*))?\}/g, (_, name, format) => {
       const control = spec.controls.find((c) => c.name === name);
       if (control && !format) return control.texts[state[name]];
@@ -646,9 +664,11 @@ function render({ model, el }) {
     });
   }
 
-  function drawPanels(get) {
+  const now = (name) => read(name, state);
+
+  function drawPanels(get = now) {
     const description = `${spec.title} ${sentence()}`;
-    for (const item of items) item.draw(get, description);
+    for (const item of items) item.draw(item.exact ? now : get, description);
   }
 
   // Shows a state; `moving` lets the marks travel there, so that one sees what changed.
@@ -666,17 +686,17 @@ function render({ model, el }) {
     }
     cancelAnimationFrame(frame);
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    card.toggleAttribute("data-moving", Boolean(moving && !still));
-    if (!moving || still) return drawPanels((name) => read(name, state));
+    card.removeAttribute("data-moving");
+    if (!moving || still) return drawPanels();
     const start = performance.now();
-    const travel = (now) => {
-      const t = Math.max(0, Math.min(1, (now - start) / TWEEN_MS));
+    const travel = (time) => {
+      const t = Math.max(0, Math.min(1, (time - start) / TWEEN_MS));
       const eased = t * t * (3 - 2 * t);
-      drawPanels(t < 1 ? (name) => between(read(name, before), read(name, state), eased) : (name) => read(name, state));
+      drawPanels(t < 1 ? (name) => between(read(name, before), now(name), eased) : now);
       card.toggleAttribute("data-moving", t < 1);
       if (t < 1) frame = requestAnimationFrame(travel);
     };
-    frame = requestAnimationFrame(travel);
+    travel(start);
   }
 
   function go(next, moving) {
@@ -707,7 +727,7 @@ function render({ model, el }) {
       const height = row.length > 1 ? Math.max(...row.map((item, k) => item.height(share * shares[k]))) : undefined;
       row.forEach((item, k) => item.resize(Math.floor(share * shares[k]), height));
     }
-    drawPanels((name) => read(name, state));
+    drawPanels();
   }
 
   const outside = () => {

@@ -208,6 +208,17 @@ def test_marks_travel_to_the_next_step_and_arrive(show):
     np.testing.assert_allclose((drawn - 0.5) / (drawn - 0.5).max(), weights / weights.max(), atol=0.01)
 
 
+def test_numbers_do_not_travel(show):
+    card = show(widget("network"), reduced_motion="no-preference")
+    shown = card.page.evaluate(
+        """() => {
+            document.querySelector("[data-action=last]").click();
+            return [...document.querySelectorAll("[data-readout], td")].map((node) => node.textContent);
+        }"""
+    )
+    assert shown == ["0", "1", "2", readings(card.widget, {"step": 2})["largest"]]
+
+
 def test_nothing_moves_where_the_reader_asks_for_less_motion(show):
     card = show(widget("network"))
     moving = card.page.evaluate(
