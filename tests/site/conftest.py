@@ -8,7 +8,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import browser as chromium
 import pytest
 from built_book import BOOK
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, Response, sync_playwright
 
 
 @dataclass
@@ -16,6 +16,7 @@ class Visit:
     """An open page, and what went wrong while it was open."""
 
     page: Page
+    responses: list[Response] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     console: list[str] = field(default_factory=list)
@@ -66,6 +67,7 @@ def visit(browser, address):
             return route.abort()
 
         context.route("**/*", guard)
+        visit.page.on("response", visit.responses.append)
         visit.page.on("requestfailed", lambda request: visit.missing.append(request.url))
         visit.page.on("response", lambda r: visit.missing.append(r.url) if r.status >= 400 else None)
         visit.page.on("console", lambda m: visit.console.append(m.text) if m.type in ("error", "warning") else None)

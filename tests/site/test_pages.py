@@ -1,5 +1,8 @@
 """What every page of the built book promises to everybody who opens it."""
 
+import gzip
+from urllib.parse import urlsplit
+
 import pytest
 from built_book import BOOK, PAGES, ROOT, models
 
@@ -21,6 +24,17 @@ def test_page_asks_no_other_host_and_misses_no_file(visit, page):
     opened.page.wait_for_load_state("networkidle")
     assert opened.foreign == []
     assert opened.missing == []
+
+
+@every_page
+def test_page_weighs_less_than_a_megabyte_of_which_own_scripts_a_tenth(visit, page):
+    opened = visit(page)
+    for image in opened.page.locator("article img:not(.nnw-still *)").all():
+        image.evaluate("image => { image.loading = 'eager'; }")  # more than any reader can cause to be fetched
+    opened.page.wait_for_load_state("networkidle")
+    weights = {urlsplit(r.url).path: len(gzip.compress(r.body())) for r in opened.responses}
+    assert sum(weights.values()) < 1_000_000
+    assert sum(weight for path, weight in weights.items() if path.endswith("_static/widgets.js")) < 100_000
 
 
 @every_page

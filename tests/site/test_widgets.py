@@ -106,6 +106,15 @@ def test_an_address_that_was_copied_opens_the_same_picture(visit, page, name):
     expect(again).to_be_in_viewport()
 
 
+@pytest.mark.parametrize("page", sorted({page for page, _ in WIDGETS}))
+def test_the_picture_of_a_widget_is_not_fetched_where_the_widget_runs(visit, page):
+    opened = visit(page)
+    stills = opened.page.locator(".nnw-still img").evaluate_all("images => images.map(i => i.src)")
+    opened.page.evaluate("scrollTo(0, document.body.scrollHeight / 2)")
+    opened.page.wait_for_load_state("networkidle")
+    assert {response.url for response in opened.responses}.isdisjoint(stills)
+
+
 def test_a_widget_that_cannot_start_shows_its_picture(visit, browser, address):
     page, _ = WIDGETS[0]
     opened = browser.new_page()
