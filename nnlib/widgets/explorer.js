@@ -627,9 +627,9 @@ function render({ model, el }) {
     panel.columns ? makeTable(panel, i, spec) : makePanel(panel, i, spec, rgb),
   );
   const readouts = spec.readouts.map(({ key, label, format }) => {
-    const value = element("dd", { "data-readout": key });
+    const value = element("strong", { "data-readout": key });
     const show = (result) => (value.textContent = typeof result === "string" ? result : number(result, format));
-    return { key, show, node: element("div", {}, element("dt", {}, label), value) };
+    return { key, show, node: element("div", {}, element("span", {}, label), value) };
   });
   const says = element("p", { class: "nnw-says", "aria-live": "polite" });
   const panels = element("div", { class: "nnw-panels" }, ...items.map((item) => item.figure));
@@ -640,7 +640,7 @@ function render({ model, el }) {
   if (others.length) card.append(element("div", { class: "nnw-controls" }, ...others.map(({ node }) => node)));
   if (steps) card.append(element("div", { class: "nnw-steps" }, element("div", {}, ...walking), stepControl.node));
   card.append(panels);
-  if (readouts.length) card.append(element("dl", { class: "nnw-readouts" }, ...readouts.map(({ node }) => node)));
+  if (readouts.length) card.append(element("div", { class: "nnw-readouts" }, ...readouts.map(({ node }) => node)));
   card.append(says);
   el.append(card);
 

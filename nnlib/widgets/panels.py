@@ -8,12 +8,14 @@ from `nnlib.colors` (`"train"`), a list of meanings (one for each line), or inte
 import math
 import re
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 
 from nnlib.colors import PALETTE, light
 
+BOOK_STYLE = Path(__file__).parents[1] / "book.mplstyle"
 SHAPES = ("o", "s", "^", "D")  # markers of class 0, 1, …: told apart without colour
 FORMAT = re.compile(r"\+?(\.\d+[fge%]|d)")
 
@@ -54,8 +56,8 @@ class Mark:
 
     def names(self):
         """The names of the results that the mark needs."""
-        values = {key: getattr(self, key) for key in self.refers}
-        return {v for v in values.values() if isinstance(v, str) and not (v == values.get("color") and v in PALETTE)}
+        values = ((key, getattr(self, key)) for key in self.refers)
+        return {v for key, v in values if isinstance(v, str) and not (key == "color" and v in PALETTE)}
 
     def limits(self, axis, every):
         """All numbers that the mark needs along the axis, in any state."""
@@ -277,7 +279,9 @@ class Heatmap(Mark):
             rows, columns = values.shape
             for i, j in np.ndindex(rows, columns):
                 x, y = x0 + (j + 0.5) * (x1 - x0) / columns, y0 + (i + 0.5) * (y1 - y0) / rows
-                ax.text(x, y, number(values[i, j], self.format), ha="center", va="center", fontsize=8, zorder=6)
+                dark = self.colors == "gray" and (values[i, j] - low) / (high - low or 1) > 0.5
+                style = {"ha": "center", "va": "center", "fontsize": 8, "color": light("paper" if dark else "ink")}
+                ax.text(x, y, number(values[i, j], self.format), zorder=6, **style)
 
 
 def blend(meaning, strength):
@@ -485,31 +489,28 @@ class Readout:
         return value if isinstance(value, str) else number(value, self.format)
 
 
-STYLE = {  # the look of the fallback pictures
-    "font.family": "sans-serif",
+STYLE = {  # what small pictures need besides the book's style
     "font.size": 9,
     "axes.titlesize": 9,
+    "axes.titlecolor": light("muted"),
     "axes.labelsize": 9,
     "axes.labelcolor": light("muted"),
-    "axes.titlecolor": light("muted"),
     "axes.edgecolor": light("grid"),
-    "axes.spines.top": False,
-    "axes.spines.right": False,
     "axes.grid": True,
-    "axes.axisbelow": True,
     "grid.color": light("grid"),
     "grid.linewidth": 0.6,
-    "legend.frameon": False,
     "legend.fontsize": 8,
-    "text.color": light("ink"),
-    "xtick.color": light("muted"),
-    "ytick.color": light("muted"),
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "xtick.labelcolor": light("muted"),
+    "ytick.labelcolor": light("muted"),
     "xtick.major.size": 0,
     "ytick.major.size": 0,
     "xtick.minor.size": 0,
     "ytick.minor.size": 0,
+    "text.color": light("ink"),
     "figure.facecolor": light("paper"),
-    "axes.facecolor": light("paper"),
+    "savefig.facecolor": light("paper"),
 }
 
 
@@ -517,14 +518,14 @@ def picture(panels, get, title, sentence, readouts):
     """The PNG bytes of one state, and its width and height in points of the page."""
     import io
 
-    import matplotlib
+    import matplotlib.style
     from matplotlib.figure import Figure
     from PIL import Image
 
     shown = [panel for panel in panels if isinstance(panel, Panel)] or panels
     columns = 2 if len(shown) == 4 else max(1, min(len(shown), 3))
     rows = -(-len(shown) // columns)
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.style.context([BOOK_STYLE, STYLE]):
         figure = Figure((7, 0.9 + rows * min(3.4, 7 / columns * 0.8)), layout="constrained")
         for i, panel in enumerate(shown):
             ax = figure.add_subplot(rows, columns, i + 1)
@@ -534,7 +535,7 @@ def picture(panels, get, title, sentence, readouts):
                 ax.set_axis_off()
                 ax.table(panel.rows(get), loc="upper left", edges="horizontal", cellLoc="right")
         figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold", wrap=True)
-        numbers = "    ".join(f"{r.label or r.key} {r.text(get)}" for r in readouts)
+        numbers = "    ".join(f"{r.label or r.key}: {r.text(get)}" for r in readouts)
         figure.supxlabel("\n".join(filter(None, [numbers, sentence])), x=0.01, ha="left", fontsize=9, wrap=True)
         buffer = io.BytesIO()
         figure.savefig(buffer, dpi=160, metadata={"Software": None})

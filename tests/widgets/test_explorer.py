@@ -185,6 +185,11 @@ def test_only_what_is_shown_is_stored():
     assert set(w.results()) == {"y"}
 
 
+def test_a_result_may_be_called_like_a_colour():
+    w = doubled(lambda x: {"test": [x, 2 * x]}, panels=[Panel(Line([0, 1], "test", color="test"))])
+    assert w.results(x=4)["test"].tolist() == [4, 8]
+
+
 def test_five_thousand_states_with_a_sentence_each_stay_small():
     values = np.linspace(-2, 2, 17)
     w = doubled(
