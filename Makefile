@@ -70,7 +70,7 @@ _build/extra/.stamp: .venv/.stamp $(wildcard exercises/*.md grading/*.py)
 $(HTML)/.built: site/node_modules/.stamp _build/extra/.stamp $(BOOK_SOURCES)
 	@echo "Building the book"
 	@rm -rf $(HTML) _build/.doctrees _build/jupyter_execute
-	@$(BIN)/jupyter-book build . -n -W --keep-going --quiet
+	@$(BIN)/jupyter-book build . -n -W --keep-going --quiet > /dev/null
 	@! grep -q 'url: .*/OWNER/' _config.yml || \
 		echo "The address of the repository, in _config.yml, is still the placeholder: launch buttons lead nowhere."
 	@touch $@

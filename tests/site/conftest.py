@@ -67,7 +67,7 @@ def visit(browser, address):
             return route.abort()
 
         context.route("**/*", guard)
-        visit.page.on("response", visit.responses.append)
+        visit.page.on("response", lambda response: visit.responses.append(response))
         visit.page.on("requestfailed", lambda request: visit.missing.append(request.url))
         visit.page.on("response", lambda r: visit.missing.append(r.url) if r.status >= 400 else None)
         visit.page.on("console", lambda m: visit.console.append(m.text) if m.type in ("error", "warning") else None)

@@ -29,6 +29,15 @@ def is_range(control: Locator) -> bool:
     return control.get_attribute("type") == "range"
 
 
+def move_to_an_end(page: Page, control: Locator) -> None:
+    before = control.input_value()
+    control.focus()
+    page.keyboard.press("End")
+    if control.input_value() == before:
+        page.keyboard.press("Home")
+    assert control.input_value() != before
+
+
 def expect_in_address(page: Page, name: str, control: Locator) -> None:
     key = control.get_attribute("data-control")
     page.wait_for_function(
@@ -78,12 +87,7 @@ def test_reset_restores_the_first_state_and_clears_the_address(visit, page, name
     card = opened.locator(f"#{name}")
     settings_before, shown_before = settings(card), shown(card)
     for control in controls(card):
-        before = control.input_value()
-        control.focus()
-        opened.keyboard.press("End")
-        if control.input_value() == before:
-            opened.keyboard.press("Home")
-        assert control.input_value() != before
+        move_to_an_end(opened, control)
     card.locator("[data-action=reset]").click()
     assert settings(card) == settings_before
     assert shown(card) == shown_before
@@ -95,9 +99,7 @@ def test_an_address_that_was_copied_opens_the_same_picture(visit, page, name):
     first = visit(page).page
     card = first.locator(f"#{name}")
     control = controls(card)[0]
-    control.focus()
-    first.keyboard.press("Home")
-    first.keyboard.press("End" if control.input_value() == settings(card)[0] else "Home")
+    move_to_an_end(first, control)
     expect_in_address(first, name, control)
     second = visit(first.url).page
     again = second.locator(f"#{name}")
