@@ -53,11 +53,11 @@ clean:  ## remove what was built and the environment
 		sys.exit(sys.version_info < (3, 11) and f"Python 3.11 or newer is needed; $(PYTHON) is {v}. Try make PYTHON=python3.12")'
 	@echo "Making the environment in .venv (minutes, the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
 site/node_modules/.stamp: .venv/.stamp site/package-lock.json
-	@echo "Fetching KaTeX's style sheet and fonts"
+	@echo "Fetching KaTeX for the formulas and axe for the tests"
 	@cd site && ../$(BIN)/npm ci --silent --no-audit --no-fund
 	@touch $@
 
