@@ -22,7 +22,7 @@ from nnlib.layers import (
     Tanh,
 )
 from nnlib.losses import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss, NLLLoss
-from nnlib.module import Module, ModuleList, Parameter, Sequential
+from nnlib.module import LoadError, Module, ModuleList, Parameter, Sequential
 from nnlib.settings import get_default_dtype, manual_seed, no_grad, set_default_dtype
 from nnlib.tensor import Tensor
 
@@ -38,6 +38,7 @@ __all__ = [
     "L1Loss",
     "LeakyReLU",
     "Linear",
+    "LoadError",
     "LogSoftmax",
     "MSELoss",
     "Module",

@@ -6,6 +6,13 @@ from nnlib import settings
 from nnlib.tensor import Tensor
 
 
+class LoadError(ValueError):
+    """A file or a state cannot be loaded: it is damaged, or made for something of another shape.
+
+    Whatever it was to be loaded into is unchanged.
+    """
+
+
 class Parameter(Tensor):
     """A tensor that a module learns: it requires gradients and is found by ``Module.parameters``."""
 
@@ -95,19 +102,18 @@ class Module:
             state_dict: name → array, as :meth:`state_dict` returns.
 
         Raises:
-            KeyError: if a name is missing or unknown; nothing is changed.
-            ValueError: if a shape differs; nothing is changed.
+            LoadError: if a name is missing or unknown, or a shape differs; nothing is changed.
         """
         own = {name: _array(value) for name, value in self._named_state((Parameter, np.ndarray))}
         missing, unknown = own.keys() - state_dict.keys(), state_dict.keys() - own.keys()
         if missing or unknown:
-            raise KeyError(f"state_dict lacks {sorted(missing)} and has unknown {sorted(unknown)}")
+            raise LoadError(f"state_dict lacks {sorted(missing)} and has unknown {sorted(unknown)}")
         given = {name: np.asarray(_array(state_dict[name])) for name in own}
         for name, array in given.items():
             if array.shape != own[name].shape:
-                raise ValueError(f"{name} must have shape {own[name].shape}, got {array.shape}")
+                raise LoadError(f"{name} must have shape {own[name].shape}, got {array.shape}")
             if array.dtype.kind not in "fiub":
-                raise ValueError(f"{name} must hold numbers, got dtype {array.dtype}")
+                raise LoadError(f"{name} must hold numbers, got dtype {array.dtype}")
         for name, array in given.items():
             own[name][...] = array
 

@@ -8,6 +8,8 @@ import math
 
 import numpy as np
 
+from nnlib import lr_scheduler  # noqa: F401  so that optim.lr_scheduler is found where PyTorch has it
+from nnlib.module import LoadError
 from nnlib.tensor import Tensor
 
 
@@ -23,12 +25,11 @@ class Optimizer:
         TypeError: if something else than a tensor that requires gradients is given.
     """
 
-    slots = ()  # names of the vectors that the rule keeps between steps
-
     def __init__(self, params, defaults):
         groups = [{"params": params}] if isinstance(params, Tensor) else list(params)
         if not groups or not isinstance(groups[0], dict):
             groups = [{"params": groups}]
+        self.defaults = defaults
         groups = [{**defaults, **group, "params": _parameter_list(group["params"])} for group in groups]
         parameters = [p for group in groups for p in group["params"]]
         if not all(group["params"] for group in groups):
@@ -38,7 +39,7 @@ class Optimizer:
         for group in groups:
             self._check(group)
         self.param_groups = groups
-        self._vectors = [_Vectors(group["params"], self.slots) for group in groups]
+        self._vectors = [_Vectors(group["params"]) for group in groups]
 
     def zero_grad(self):
         """Forget the gradients of all parameters; without this, they add up."""
@@ -49,9 +50,58 @@ class Optimizer:
     def step(self):
         """Move every parameter that has a gradient."""
         for group, vectors in zip(self.param_groups, self._vectors, strict=True):
+            names = self._slots(group)
             for t, part in vectors.parts_with_gradients():
-                state = [slot[part] for slot in vectors.slots]
+                state = {name: vectors.slot(name)[part] for name in names}
                 self._update(vectors.data[part], vectors.grad[part], state, t, group)
+
+    def state_dict(self):
+        """Return a copy of all that the next step depends on besides the parameters, in PyTorch's form.
+
+        ``"param_groups"`` has the settings of each group and the numbers of its parameters, ``"state"`` for each
+        number of a parameter that has moved its step count and its part of the vectors that the rule keeps.
+        """
+        groups, state = [], {}
+        for group, vectors in zip(self.param_groups, self._vectors, strict=True):
+            first = sum(len(g["params"]) for g in groups)
+            numbers = range(first, first + len(group["params"]))
+            groups.append({**group, "params": list(numbers)})
+            state |= {i: kept for i, kept in zip(numbers, vectors.state(), strict=True) if kept}
+        return {"state": state, "param_groups": groups}
+
+    def load_state_dict(self, state_dict):
+        """Go on from where an optimizer of the same kind was, over parameters of the same shapes.
+
+        Args:
+            state_dict: as :meth:`state_dict` returns it.
+
+        Raises:
+            LoadError: if groups, settings or shapes do not fit; nothing is changed.
+        """
+        if missing := {"state", "param_groups"} - state_dict.keys():
+            raise LoadError(f"the state of an optimizer lacks {sorted(missing)}")
+        given = state_dict["param_groups"]
+        own_sizes, sizes = ([len(g["params"]) for g in groups] for groups in (self.param_groups, given))
+        if own_sizes != sizes:
+            raise LoadError(f"the optimizer has groups of {own_sizes} parameters, the state has {sizes}")
+        groups, states = [], []
+        for group, saved, vectors in zip(self.param_groups, given, self._vectors, strict=True):
+            if missing := self.defaults.keys() - saved.keys():
+                raise LoadError(f"the state lacks the settings {sorted(missing)}")
+            groups.append({**group, **saved, "params": group["params"]})
+            try:
+                self._check(groups[-1])
+            except (TypeError, ValueError) as error:
+                raise LoadError(f"the state has a bad setting: {error}") from None
+            kept = [state_dict["state"].get(i, {}) for i in saved["params"]]
+            states.append(vectors.checked_state(kept, self._slots(groups[-1])))
+        for group, new, vectors, kept in zip(self.param_groups, groups, self._vectors, states, strict=True):
+            group.update(new)
+            vectors.load_state(kept)
+
+    def _slots(self, group):
+        """Return the names of the vectors that the rule keeps between steps under the settings of ``group``."""
+        return ()
 
     def _update(self, theta, g, state, t, group):
         """Change ``theta`` in place by its gradient ``g``; this is step ``t`` = 1, 2, … for these parameters."""
@@ -80,8 +130,6 @@ class SGD(Optimizer):
         ValueError: if a setting is out of range.
     """
 
-    slots = ("velocity",)
-
     def __init__(self, params, lr=1e-3, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False):
         defaults = {
             "lr": lr,
@@ -102,22 +150,131 @@ class SGD(Optimizer):
                 f"nesterov needs momentum > 0 and dampening = 0, got momentum = {momentum} and dampening = {dampening}"
             )
 
+    def _slots(self, group):
+        return ("momentum_buffer",) if group["momentum"] else ()
+
     def _update(self, theta, g, state, t, group):
-        if group["weight_decay"]:
-            g = g + group["weight_decay"] * theta
+        g = _with_decay(g, theta, group)
         if group["momentum"]:
-            (v,) = state
+            v = state["momentum_buffer"]
             v *= group["momentum"]
             v += g if t == 1 else (1 - group["dampening"]) * g
             g = g + group["momentum"] * v if group["nesterov"] else v
         theta -= group["lr"] * g
 
 
+class Adagrad(Optimizer):
+    """Steps that shrink with all the gradients seen: rare ones keep a large rate, frequent ones a small one.
+
+    v ← v + g²; θ ← θ − lr/(1 + (t − 1) · lr_decay) · g/(√v + ε). Weight decay λ adds λθ to g.
+    Source: Duchi, Hazan and Singer (2011).
+
+    Args:
+        params: parameters or groups.
+        lr: the learning rate η ≥ 0.
+        lr_decay: how fast the rate falls besides, ≥ 0.
+        weight_decay: λ ≥ 0.
+        initial_accumulator_value: what v starts from, ≥ 0.
+        eps: ε ≥ 0, which keeps the denominator from vanishing.
+
+    Raises:
+        ValueError: if a setting is out of range.
+    """
+
+    def __init__(self, params, lr=1e-2, lr_decay=0.0, weight_decay=0.0, initial_accumulator_value=0.0, eps=1e-10):
+        defaults = {
+            "lr": lr,
+            "lr_decay": lr_decay,
+            "weight_decay": weight_decay,
+            "initial_accumulator_value": initial_accumulator_value,
+            "eps": eps,
+        }
+        super().__init__(params, defaults)
+
+    def _check(self, group):
+        super()._check(group)
+        for name in ("lr_decay", "initial_accumulator_value", "eps"):
+            _require_not_negative(name, group[name])
+
+    def _slots(self, group):
+        return ("sum",)
+
+    def _update(self, theta, g, state, t, group):
+        g = _with_decay(g, theta, group)
+        v = state["sum"]
+        if t == 1:
+            v += group["initial_accumulator_value"]
+        v += g * g
+        theta -= group["lr"] / (1 + (t - 1) * group["lr_decay"]) * (g / (np.sqrt(v) + group["eps"]))
+
+
+class RMSprop(Optimizer):
+    """Steps scaled by the running size of the gradient, which forgets, so that the rate does not die as Adagrad's.
+
+    v ← αv + (1 − α)g²; θ ← θ − lr · g/(√v + ε). With ``centered``, v − ḡ² stands for v, where ḡ ← αḡ + (1 − α)g.
+    With momentum μ, the step is along b ← μb + g/(√v + ε). Weight decay λ adds λθ to g.
+    Source: Tieleman and Hinton (2012), Graves (2013) for ``centered``.
+
+    Args:
+        params: parameters or groups.
+        lr: the learning rate η ≥ 0.
+        alpha: α in [0, 1), the share of the past that v keeps.
+        eps: ε ≥ 0, which keeps the denominator from vanishing.
+        weight_decay: λ ≥ 0.
+        momentum: μ ≥ 0.
+        centered: scale by the variance of the gradient rather than by its mean square.
+
+    Raises:
+        ValueError: if a setting is out of range.
+    """
+
+    def __init__(self, params, lr=1e-2, alpha=0.99, eps=1e-8, weight_decay=0.0, momentum=0.0, centered=False):
+        defaults = {
+            "lr": lr,
+            "alpha": alpha,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "momentum": momentum,
+            "centered": centered,
+        }
+        super().__init__(params, defaults)
+
+    def _check(self, group):
+        super()._check(group)
+        for name in ("alpha", "eps", "momentum"):
+            _require_not_negative(name, group[name])
+        if not group["alpha"] < 1:
+            raise ValueError(f"alpha must be in [0, 1), got {group['alpha']}")
+
+    def _slots(self, group):
+        wanted = {"square_avg": True, "momentum_buffer": group["momentum"] > 0, "grad_avg": group["centered"]}
+        return [name for name in wanted if wanted[name]]
+
+    def _update(self, theta, g, state, t, group):
+        g = _with_decay(g, theta, group)
+        alpha, v = group["alpha"], state["square_avg"]
+        v *= alpha
+        v += (1 - alpha) * g * g
+        if group["centered"]:
+            mean = state["grad_avg"]
+            mean *= alpha
+            mean += (1 - alpha) * g
+            v = np.maximum(v - mean * mean, 0)  # a gradient that never changes rounds to just below 0
+        step = g / (np.sqrt(v) + group["eps"])
+        if group["momentum"]:
+            b = state["momentum_buffer"]
+            b *= group["momentum"]
+            b += step
+            step = b
+        theta -= group["lr"] * step
+
+
 class Adam(Optimizer):
     """Steps scaled by running estimates of each gradient's mean and size.
 
     m ← β₁m + (1 − β₁)g and v ← β₂v + (1 − β₂)g²; both start at 0 and are therefore divided by 1 − βᵗ;
-    θ ← θ − lr · m̂/(√v̂ + ε). Weight decay λ adds λθ to g. Source: Kingma and Ba (2015).
+    θ ← θ − lr · m̂/(√v̂ + ε). Weight decay λ adds λθ to g. With ``amsgrad``, the largest v so far stands for v.
+    Source: Kingma and Ba (2015), Reddi, Kale and Kumar (2018) for ``amsgrad``.
 
     Args:
         params: parameters or groups.
@@ -125,15 +282,15 @@ class Adam(Optimizer):
         betas: (β₁, β₂), each in [0, 1).
         eps: ε ≥ 0, which keeps the denominator from vanishing.
         weight_decay: λ ≥ 0.
+        amsgrad: never let the denominator fall.
 
     Raises:
         ValueError: if a setting is out of range.
     """
 
-    slots = ("mean", "square")
-
-    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
-        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
+    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, amsgrad=False):
+        defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad}
+        super().__init__(params, defaults)
 
     def _check(self, group):
         super()._check(group)
@@ -141,15 +298,19 @@ class Adam(Optimizer):
             raise ValueError(f"betas must be two numbers in [0, 1), got {group['betas']}")
         _require_not_negative("eps", group["eps"])
 
+    def _slots(self, group):
+        return ("exp_avg", "exp_avg_sq", "max_exp_avg_sq") if group["amsgrad"] else ("exp_avg", "exp_avg_sq")
+
     def _update(self, theta, g, state, t, group):
-        if group["weight_decay"]:
-            g = g + group["weight_decay"] * theta
-        m, v = state
+        g = _with_decay(g, theta, group)
+        m, v = state["exp_avg"], state["exp_avg_sq"]
         beta1, beta2 = group["betas"]
         m *= beta1
         m += (1 - beta1) * g
         v *= beta2
         v += (1 - beta2) * g * g
+        if group["amsgrad"]:
+            v = np.maximum(state["max_exp_avg_sq"], v, out=state["max_exp_avg_sq"])
         denominator = np.sqrt(v)
         denominator /= math.sqrt(1 - beta2**t)
         denominator += group["eps"]
@@ -162,8 +323,8 @@ class AdamW(Adam):
     Source: Loshchilov and Hutter (2019). Arguments as :class:`Adam`, with λ = 0.01 by default.
     """
 
-    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2):
-        super().__init__(params, lr, betas, eps, weight_decay)
+    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2, amsgrad=False):
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad)
 
     def _update(self, theta, g, state, t, group):
         theta *= 1 - group["lr"] * group["weight_decay"]
@@ -173,13 +334,19 @@ class AdamW(Adam):
 class _Vectors:
     """The parameters of a group as views into one vector, their gradients into another, and the rule's own vectors."""
 
-    def __init__(self, parameters, slots):
+    def __init__(self, parameters):
         self.parameters = parameters
         ends = np.cumsum([p.numel() for p in parameters])
         self.parts = [slice(int(end) - p.numel(), int(end)) for p, end in zip(parameters, ends, strict=True)]
         self.steps = [0] * len(parameters)
-        self.slots = [np.zeros(ends[-1]) for _ in slots]
+        self.slots = {}
         self.gather()
+
+    def slot(self, name):
+        """Return one of the rule's own vectors, zeros when it is first asked for."""
+        if name not in self.slots:
+            self.slots[name] = np.zeros_like(self.data)
+        return self.slots[name]
 
     def gather(self):
         """Copy the parameters into the vector and make them views of it."""
@@ -187,7 +354,7 @@ class _Vectors:
             raise ValueError(f"the parameters of a group must have one dtype, got {sorted(map(str, dtypes))}")
         self.data = np.concatenate([p.data.reshape(-1) for p in self.parameters])
         self.grad = np.zeros_like(self.data)
-        self.slots = [slot.astype(self.data.dtype, copy=False) for slot in self.slots]
+        self.slots = {name: slot.astype(self.data.dtype, copy=False) for name, slot in self.slots.items()}
         self.views = []
         for p, part in zip(self.parameters, self.parts, strict=True):
             p.data, p._grad_buffer = (vector[part].reshape(p.shape) for vector in (self.data, self.grad))
@@ -211,6 +378,34 @@ class _Vectors:
                 runs.append((self.steps[i], part))
         return runs
 
+    def state(self):
+        """Return, for each parameter, its step and its part of each slot; nothing before its first step."""
+        return [
+            {"step": t} | {name: slot[part].reshape(p.shape).copy() for name, slot in self.slots.items()} if t else {}
+            for t, p, part in zip(self.steps, self.parameters, self.parts, strict=True)
+        ]
+
+    def checked_state(self, states, names):
+        """Return ``states``, as :meth:`state` gives them, as arrays, after checking that they fit."""
+        checked = []
+        for p, state in zip(self.parameters, states, strict=True):
+            if state and (missing := {"step", *names} - state.keys()):
+                raise LoadError(f"the state of a parameter lacks {sorted(missing)}")
+            arrays = {name: np.asarray(value) for name, value in state.items()}
+            for name, array in arrays.items():
+                if array.shape != (shape := () if name == "step" else p.shape) or array.dtype.kind not in "fiu":
+                    raise LoadError(f"{name} must be numbers of shape {shape}, got {array.dtype} of {array.shape}")
+            checked.append(arrays)
+        return checked
+
+    def load_state(self, states):
+        """Take over what :meth:`checked_state` returned."""
+        self.steps = [int(state.get("step", 0)) for state in states]
+        self.slots = {}
+        for state, part in zip(states, self.parts, strict=True):
+            for name in state.keys() - {"step"}:
+                self.slot(name)[part] = state[name].reshape(-1)
+
 
 def _parameter_list(params):
     if isinstance(params, Tensor):
@@ -220,6 +415,10 @@ def _parameter_list(params):
         if not isinstance(p, Tensor) or not p.is_leaf or not p.requires_grad:
             raise TypeError(f"an optimizer takes leaf tensors that require gradients, got {type(p).__name__}")
     return params
+
+
+def _with_decay(g, theta, group):
+    return g + group["weight_decay"] * theta if group["weight_decay"] else g
 
 
 def _require_not_negative(name, value):

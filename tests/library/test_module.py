@@ -92,23 +92,23 @@ def test_loading_fills_the_arrays_that_the_optimizer_holds():
 
 
 @pytest.mark.parametrize(
-    ("change", "error", "message"),
+    ("change", "message"),
     [
-        (lambda state: state.pop("decoder.bias"), KeyError, r"lacks \['decoder.bias'\]"),
-        (lambda state: state.update(extra=np.zeros(1)), KeyError, r"unknown \['extra'\]"),
-        (lambda state: state.update({"scale": np.zeros(2)}), ValueError, r"scale must have shape \(1,\), got \(2,\)"),
-        (lambda state: state.update({"scale": np.zeros(())}), ValueError, r"scale must have shape \(1,\), got \(\)"),
-        (lambda state: state.update({"scale": ["1"]}), ValueError, "scale must hold numbers, got dtype <U1"),
-        (lambda state: state.update({"scale": [1j]}), ValueError, "scale must hold numbers, got dtype complex128"),
+        (lambda state: state.pop("decoder.bias"), r"lacks \['decoder.bias'\]"),
+        (lambda state: state.update(extra=np.zeros(1)), r"unknown \['extra'\]"),
+        (lambda state: state.update({"scale": np.zeros(2)}), r"scale must have shape \(1,\), got \(2,\)"),
+        (lambda state: state.update({"scale": np.zeros(())}), r"scale must have shape \(1,\), got \(\)"),
+        (lambda state: state.update({"scale": ["1"]}), "scale must hold numbers, got dtype <U1"),
+        (lambda state: state.update({"scale": [1j]}), "scale must hold numbers, got dtype complex128"),
     ],
     ids=["missing", "unknown", "long", "scalar", "text", "complex"],
 )
-def test_loading_refuses_what_does_not_fit_and_changes_nothing(change, error, message):
+def test_loading_refuses_what_does_not_fit_and_changes_nothing(change, message):
     model = Autoencoder()
     before = contents(model)
     state = {name: array + 1 for name, array in before.items()}
     change(state)
-    with pytest.raises(error, match=message):
+    with pytest.raises(nn.LoadError, match=message):
         model.load_state_dict(state)
     assert_unchanged(model, before)
 

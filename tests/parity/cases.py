@@ -10,6 +10,7 @@ from itertools import product
 import numpy as np
 
 STEPS = 20
+EPOCHS = 60
 
 # How an array is drawn
 
@@ -32,6 +33,11 @@ def distributions(*shape):
 
 def classes(count, *shape):
     return lambda rng: rng.integers(count, size=shape)
+
+
+def plateau(count):
+    """Draw numbers that fall, then waver around 0.1."""
+    return lambda rng: 0.1 + np.exp(-np.arange(count) / 4) + 0.02 * rng.normal(size=count)
 
 
 def draw(name, **draws):
@@ -163,6 +169,84 @@ OPTIMIZERS = {
     "AdamW": lambda optim, a, b, c: optim.AdamW([a, b, c], lr=0.05, betas=(0.8, 0.95), eps=1e-3, weight_decay=0.3),
 }
 
+OPTIMIZERS |= {
+    f"{name} {options}": lambda optim, a, b, c, name=name, options=options: getattr(optim, name)([a, b, c], **options)
+    for name, options in [
+        ("Adagrad", {}),
+        ("Adagrad", {"lr": 0.2, "lr_decay": 0.3, "weight_decay": 0.2, "initial_accumulator_value": 0.5}),
+        ("Adagrad", {"eps": 0.1}),
+        ("RMSprop", {}),
+        ("RMSprop", {"lr": 0.05, "alpha": 0.7, "eps": 0.01, "weight_decay": 0.2}),
+        ("RMSprop", {"lr": 0.05, "alpha": 0.8, "eps": 0.01, "centered": True}),
+        ("RMSprop", {"lr": 0.05, "momentum": 0.6}),
+        ("RMSprop", {"lr": 0.05, "eps": 0.01, "weight_decay": 0.2, "momentum": 0.6, "centered": True}),
+        ("Adam", {"lr": 0.05, "betas": (0.8, 0.7), "weight_decay": 0.1, "amsgrad": True}),
+        ("AdamW", {"lr": 0.05, "betas": (0.8, 0.7), "weight_decay": 0.3, "amsgrad": True}),
+    ]
+}
+
+SCHEDULES = {
+    f"{name} {options}": [(name, options)]
+    for name, options in [
+        ("StepLR", {"step_size": 7}),
+        ("StepLR", {"step_size": 1, "gamma": 1.1}),
+        ("StepLR", {"step_size": 100}),
+        ("MultiStepLR", {"milestones": [3, 10, 45]}),
+        ("MultiStepLR", {"milestones": [30, 5, 5, 0, 99], "gamma": 0.5}),
+        ("MultiStepLR", {"milestones": []}),
+        ("ExponentialLR", {"gamma": 0.9}),
+        ("ExponentialLR", {"gamma": 0.0}),
+        ("LinearLR", {}),
+        ("LinearLR", {"start_factor": 0.01, "end_factor": 0.7, "total_iters": 33}),
+        ("LinearLR", {"start_factor": 1.0, "end_factor": 0.0, "total_iters": 10}),
+        ("LinearLR", {"total_iters": 1}),
+        ("CosineAnnealingLR", {"T_max": 60}),
+        ("CosineAnnealingLR", {"T_max": 7, "eta_min": 0.03}),
+        ("CosineAnnealingLR", {"T_max": 13, "eta_min": 0.9}),
+        ("CosineAnnealingLR", {"T_max": 1}),
+        ("CosineAnnealingWarmRestarts", {"T_0": 10}),
+        ("CosineAnnealingWarmRestarts", {"T_0": 4, "T_mult": 2, "eta_min": 0.01}),
+        ("CosineAnnealingWarmRestarts", {"T_0": 1}),
+        ("CosineAnnealingWarmRestarts", {"T_0": 1, "T_mult": 3}),
+        ("ReduceLROnPlateau", {}),
+        ("ReduceLROnPlateau", {"patience": 2, "factor": 0.5, "cooldown": 3}),
+        ("ReduceLROnPlateau", {"patience": 0, "threshold": 0.05, "threshold_mode": "abs", "min_lr": 0.02}),
+        ("ReduceLROnPlateau", {"patience": 1, "mode": "max", "threshold": 0.2, "min_lr": [0.3, 0.001]}),
+        ("ReduceLROnPlateau", {"patience": 1, "mode": "max", "threshold": 0.01, "threshold_mode": "abs"}),
+        ("ReduceLROnPlateau", {"patience": 0, "factor": 0.8, "eps": 0.03}),
+    ]
+}
+SCHEDULES |= {
+    "LambdaLR": [("LambdaLR", {"lr_lambda": lambda t: 0.95**t})],
+    "LambdaLR of each group": [("LambdaLR", {"lr_lambda": [lambda t: 1 / (1 + t), lambda t: t % 3]})],
+    "chain": [("ExponentialLR", {"gamma": 0.97}), ("StepLR", {"step_size": 9}), ("LinearLR", {"total_iters": 20})],
+    "chain, cosine": [("CosineAnnealingLR", {"T_max": 11, "eta_min": 0.01}), ("StepLR", {"step_size": 4})],
+    "chain, warm-ups": [("LinearLR", {}), ("LinearLR", {"start_factor": 0.5, "total_iters": 9})],
+    "chain, plateau": [("LinearLR", {"total_iters": 12}), ("ReduceLROnPlateau", {"patience": 1})],
+}
+_WARM_UP = [("LinearLR", {}), ("ExponentialLR", {"gamma": 0.9})]
+SCHEDULES |= {
+    name: [("SequentialLR", {"schedulers": schedulers, "milestones": milestones})]
+    for name, schedulers, milestones in [
+        ("sequence", _WARM_UP, [5]),
+        ("sequence at once", [*_WARM_UP, ("StepLR", {"step_size": 9}), *_WARM_UP[1:]], [0, 20, 20]),
+        ("sequence of one", _WARM_UP[1:], []),
+        (
+            "sequence of all",
+            [
+                ("LinearLR", {"total_iters": 8}),
+                ("CosineAnnealingLR", {"T_max": 20, "eta_min": 0.01}),
+                ("MultiStepLR", {"milestones": [0, 5], "gamma": 0.3}),
+                ("CosineAnnealingWarmRestarts", {"T_0": 3, "T_mult": 2}),
+                ("LambdaLR", {"lr_lambda": lambda t: 1 / (2 + t)}),
+                ("StepLR", {"step_size": 2, "gamma": 0.7}),
+                ("ExponentialLR", {"gamma": 0.8}),
+            ],
+            [8, 24, 32, 40, 48, 54],
+        ),
+    ]
+}
+
 CLIPS = {
     "norm, above": lambda utils, parameters: utils.clip_grad_norm_(parameters, 0.5),
     "norm, below": lambda utils, parameters: utils.clip_grad_norm_(parameters, 100.0),
@@ -251,6 +335,28 @@ def run_optimizer(library, make, arrays):
         for name, p in parameters.items():
             path[name].append(np.array(p.detach()))
     return {name: np.stack(values) for name, values in path.items()}
+
+
+def run_schedule(library, schedule, arrays):
+    """Return the learning rates of two groups in each epoch, and what each schedule says that it set."""
+
+    def build(name, options):
+        inner = [build(*scheduler) for scheduler in options.get("schedulers", ())]
+        return getattr(library.optim.lr_scheduler, name)(
+            optimizer, **options | ({"schedulers": inner} if inner else {})
+        )
+
+    a, b = (library.tensor(np.zeros(2), requires_grad=True) for _ in range(2))
+    optimizer = library.optim.SGD([{"params": [a], "lr": 0.5}, {"params": [b]}], lr=0.1)
+    schedulers = [build(*scheduler) for scheduler in schedule]
+    rates, last = [], []
+    for metric in arrays["metric"]:
+        rates.append([group["lr"] for group in optimizer.param_groups])
+        last.append([scheduler.get_last_lr() for scheduler in schedulers])
+        optimizer.step()
+        for scheduler in schedulers:
+            scheduler.step(*[metric] if hasattr(scheduler, "patience") else [])
+    return {"rates": np.array(rates), "last": np.array(last)}
 
 
 def run_clip(library, clip, arrays):

@@ -59,6 +59,12 @@ def optimizers():
         yield name, arrays, cases.run_optimizer(LIBRARY, make, arrays)
 
 
+def schedules():
+    for name, schedule in cases.SCHEDULES.items():
+        arrays = cases.draw(name, metric=cases.plateau(cases.EPOCHS))
+        yield name, arrays, cases.run_schedule(LIBRARY, schedule, arrays)
+
+
 def clips():
     for name, clip in cases.CLIPS.items():
         arrays = cases.draw(name, a=cases.normal(3, 2), b=cases.normal(4))
@@ -82,8 +88,8 @@ def trainings():
 def signatures():
     """Return the names and defaults of the arguments of all that PyTorch has and can show."""
     found = {}
-    for space in ("nn", "functional", "init", "optim", "utils"):
-        module = getattr(LIBRARY, space)
+    for space in ("nn", "functional", "init", "optim", "lr_scheduler", "utils"):
+        module = getattr(LIBRARY, space, None) or getattr(LIBRARY.optim, space)
         for name in dir(module):
             try:
                 parameters = inspect.signature(getattr(module, name)).parameters.values()
@@ -100,7 +106,7 @@ def signatures():
 
 def main():
     torch.set_default_dtype(torch.float64)
-    for table in (functions, modules, optimizers, clips, inits, trainings):
+    for table in (functions, modules, optimizers, schedules, clips, inits, trainings):
         arrays = {}
         for name, given, answers in table():
             arrays |= {f"{name}/given/{key}": a for key, a in given.items()}

@@ -34,7 +34,9 @@ def stored(table):
     return found
 
 
-STORED = {table: stored(table) for table in ("functions", "modules", "optimizers", "clips", "inits", "trainings")}
+STORED = {
+    table: stored(table) for table in ("functions", "modules", "optimizers", "schedules", "clips", "inits", "trainings")
+}
 
 
 def assert_same(answers, table, name):
@@ -61,6 +63,12 @@ def test_module_loads_pytorchs_state_and_answers_alike(name):
 def test_optimizer_takes_pytorchs_steps(name):
     given = STORED["optimizers"][name]["given"]
     assert_same(cases.run_optimizer(LIBRARY, cases.OPTIMIZERS[name], given), "optimizers", name)
+
+
+@pytest.mark.parametrize("name", cases.SCHEDULES)
+def test_schedule_sets_pytorchs_rates(name):
+    given = STORED["schedules"][name]["given"]
+    assert_same(cases.run_schedule(LIBRARY, cases.SCHEDULES[name], given), "schedules", name)
 
 
 @pytest.mark.parametrize("name", cases.CLIPS)
@@ -93,16 +101,17 @@ def test_initialiser_draws_from_pytorchs_distribution(name):
 
 def public(space):
     """Return the functions and classes of one of nnlib's modules that PyTorch has too, as "space.name"."""
-    names = vars(LIBRARY.nn if space == "nn" else getattr(nn, space))
+    names = vars(getattr(LIBRARY, space, None) or getattr(LIBRARY.optim, space))
     return [f"{space}.{name}" for name in names if f"{space}.{name}" in SIGNATURES]
 
 
 @pytest.mark.parametrize(
-    "name", [name for space in ("nn", "functional", "init", "optim", "utils") for name in public(space)]
+    "name", [name for space in ("nn", "functional", "init", "optim", "lr_scheduler", "utils") for name in public(space)]
 )
 def test_arguments_stand_in_pytorchs_order_with_its_defaults(name):
     space, attribute = name.split(".")
-    ours = inspect.signature(getattr(getattr(LIBRARY, space), attribute)).parameters.values()
+    module = getattr(LIBRARY, space, None) or getattr(LIBRARY.optim, space)
+    ours = inspect.signature(getattr(module, attribute)).parameters.values()
     ours = [(p.name, p.default) for p in ours if p.kind is not p.VAR_POSITIONAL and p.name != "generator"]
     theirs = dict(SIGNATURES[name])
     assert [key for key, _ in ours] == [key for key in theirs if key in dict(ours)]
