@@ -92,9 +92,11 @@ def test_page_works_from_a_file(visit, page):
 @pytest.mark.parametrize("scheme", ["http", "file"])
 def test_search_finds_the_perceptron(visit, scheme):
     page = "search.html?q=perceptron"
-    opened = visit(page if scheme == "http" else f"{BOOK.as_uri()}/{page}").page
-    opened.wait_for_selector("#search-results li a")
-    assert any("perceptron" in text.lower() for text in opened.locator("#search-results li").all_inner_texts())
+    opened = visit(page if scheme == "http" else f"{BOOK.as_uri()}/{page}")
+    opened.page.wait_for_selector("#search-results li a")
+    found = opened.page.locator("#search-results li").all_inner_texts()
+    assert any("perceptron" in text.lower() for text in found)
+    assert opened.console == []
 
 
 def test_theme_button_makes_the_page_dark(visit):
