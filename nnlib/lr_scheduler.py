@@ -251,6 +251,8 @@ class SequentialLR(LRScheduler):
     def __init__(self, optimizer, schedulers, milestones):
         self.schedulers = list(schedulers)
         self.milestones = [_integer("a milestone", t, least=0) for t in milestones]
+        if not self.schedulers:
+            raise ValueError("SequentialLR needs at least one schedule")
         for scheduler in self.schedulers:
             if not isinstance(scheduler, LRScheduler) or isinstance(scheduler, ReduceLROnPlateau):
                 raise TypeError(f"SequentialLR takes schedules that need no metric, got {type(scheduler).__name__}")

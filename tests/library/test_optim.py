@@ -7,7 +7,10 @@ import nnlib as nn
 
 OPTIMIZERS = {
     "SGD": lambda params: nn.optim.SGD(params, lr=0.1, momentum=0.9, weight_decay=0.01),
+    "Adagrad": lambda params: nn.optim.Adagrad(params, lr=0.3, lr_decay=0.01),
+    "RMSprop": lambda params: nn.optim.RMSprop(params, lr=0.02, momentum=0.5, centered=True),
     "Adam": lambda params: nn.optim.Adam(params, lr=0.1),
+    "Adam amsgrad": lambda params: nn.optim.Adam(params, lr=0.1, amsgrad=True),
     "AdamW": lambda params: nn.optim.AdamW(params, lr=0.1),
 }
 every_optimizer = pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
@@ -56,6 +59,45 @@ def test_momentum_adds_up_velocity():
         p.grad = np.array([1.0])
         optimizer.step()
     np.testing.assert_allclose(p.data, -0.5 * (1 + 1.9))
+
+
+def test_adagrads_step_falls_with_the_root_of_all_gradients_seen():
+    """With g = 1 always, v = t: θ = −lr (1 + 1/√2 + 1/√3)."""
+    p = leaf([0.0])
+    optimizer = nn.optim.Adagrad([p], lr=0.5)
+    for _ in range(3):
+        p.grad = np.array([1.0])
+        optimizer.step()
+    np.testing.assert_allclose(p.data, -0.5 * (1 + 2**-0.5 + 3**-0.5))
+
+
+def test_rmsprop_takes_equal_steps_in_flat_and_steep_directions():
+    p = leaf([0.0, 0.0])
+    p.grad = np.array([1e-2, -1e4])
+    nn.optim.RMSprop([p], lr=0.1, alpha=0.75).step()
+    np.testing.assert_allclose(p.data, [-0.2, 0.2], rtol=1e-5)  # √(1 − α) = 1/2
+
+
+def test_centered_rmsprop_survives_a_gradient_that_never_changes():
+    p = leaf([0.0])
+    optimizer = nn.optim.RMSprop([p], lr=1e-9, alpha=0.5, centered=True)
+    for _ in range(200):
+        p.grad = np.array([0.1])
+        optimizer.step()
+    assert np.isfinite(p.data)
+
+
+def test_amsgrad_remembers_the_largest_gradient():
+    steps = []
+    for amsgrad in (False, True):
+        p = leaf([0.0])
+        optimizer = nn.optim.Adam([p], lr=0.1, betas=(0.0, 0.5), amsgrad=amsgrad)
+        for g in [100.0, *[1.0] * 30]:
+            before = p.data.copy()
+            p.grad = np.array([g])
+            optimizer.step()
+        steps.append(before - p.data)
+    np.testing.assert_allclose(steps, [[0.1], [0.1 / np.sqrt(0.5 * 100**2)]], rtol=1e-3)
 
 
 def test_first_step_of_adam_is_the_learning_rate_against_the_sign():
@@ -282,6 +324,12 @@ def test_step_goes_through_groups_with_their_own_settings(make):
         (nn.optim.Adam, "eps"),
         (nn.optim.Adam, "weight_decay"),
         (nn.optim.AdamW, "weight_decay"),
+        (nn.optim.Adagrad, "lr_decay"),
+        (nn.optim.Adagrad, "initial_accumulator_value"),
+        (nn.optim.Adagrad, "eps"),
+        (nn.optim.RMSprop, "alpha"),
+        (nn.optim.RMSprop, "eps"),
+        (nn.optim.RMSprop, "momentum"),
     ],
 )
 def test_refuses_a_setting_that_is_no_finite_number_from_0_up(optimizer, setting, value):
@@ -295,6 +343,11 @@ def test_refuses_a_setting_that_is_no_finite_number_from_0_up(optimizer, setting
 def test_refuses_betas_that_are_no_two_numbers_below_1(betas):
     with pytest.raises(ValueError, match=r"betas must be two numbers in \[0, 1\), got \("):
         nn.optim.Adam([leaf([1.0])], betas=betas)
+
+
+def test_refuses_an_average_that_never_moves():
+    with pytest.raises(ValueError, match=r"alpha must be in \[0, 1\), got 1.0"):
+        nn.optim.RMSprop([leaf([1.0])], alpha=1.0)
 
 
 @pytest.mark.parametrize("settings", [{}, {"momentum": 0.9, "dampening": 0.1}], ids=str)
@@ -340,3 +393,143 @@ def test_refuses_parameters_of_two_dtypes_in_a_group():
     with pytest.raises(ValueError, match=r"must have one dtype, got \['float32', 'float64'\]"):
         nn.optim.SGD(params, lr=0.1)
     assert params[0].dtype == np.float32
+
+
+# The state
+
+
+@every_optimizer
+def test_state_lets_another_optimizer_go_on_bit_for_bit(make):
+    expected, first = model(), model()
+    learn(expected, make(expected.parameters()), steps=7)
+    optimizer = make(first.parameters())
+    learn(first, optimizer, steps=4)
+
+    second = model()
+    second.load_state_dict(first.state_dict())
+    resumed = make(second.parameters())
+    resumed.load_state_dict(optimizer.state_dict())
+    learn(second, resumed, steps=3)
+    assert_equal_states(second, expected, rtol=0)
+
+
+@every_optimizer
+def test_state_lets_an_optimizer_go_back(make):
+    net = model()
+    optimizer = make(net.parameters())
+    learn(net, optimizer, steps=2)
+    weights, state = net.state_dict(), optimizer.state_dict()
+    learn(net, optimizer, steps=3)
+    there = net.state_dict()
+    net.load_state_dict(weights)
+    optimizer.load_state_dict(state)
+    learn(net, optimizer, steps=3)
+    for name, array in net.state_dict().items():
+        np.testing.assert_array_equal(array, there[name])
+
+
+@pytest.mark.parametrize(
+    ("make", "names"),
+    [
+        (lambda p: nn.optim.SGD(p, momentum=0.9), {"step", "momentum_buffer"}),
+        (lambda p: nn.optim.Adagrad(p), {"step", "sum"}),
+        (lambda p: nn.optim.RMSprop(p), {"step", "square_avg"}),
+        (
+            lambda p: nn.optim.RMSprop(p, momentum=0.9, centered=True),
+            {"step", "square_avg", "momentum_buffer", "grad_avg"},
+        ),
+        (lambda p: nn.optim.AdamW(p), {"step", "exp_avg", "exp_avg_sq"}),
+        (lambda p: nn.optim.Adam(p, amsgrad=True), {"step", "exp_avg", "exp_avg_sq", "max_exp_avg_sq"}),
+    ],
+)
+def test_state_has_pytorchs_names_and_the_parameters_shapes(make, names):
+    net = model()
+    optimizer = make([{"params": net[0].parameters()}, {"params": net[2].parameters(), "lr": 0.5}])
+    learn(net, optimizer)
+    state = optimizer.state_dict()
+    assert [group["params"] for group in state["param_groups"]] == [[0, 1], [2, 3]]
+    assert state["param_groups"][1]["lr"] == 0.5
+    assert [kept.keys() for kept in state["state"].values()] == [names] * 4
+    for i, p in enumerate(net.parameters()):
+        assert {np.shape(state["state"][i][name]) for name in names - {"step"}} == {p.shape}
+
+
+def test_state_leaves_out_parameters_that_never_moved():
+    still, moving = leaf([1.0]), leaf([1.0])
+    optimizer = nn.optim.Adam([still, moving])
+    (moving * 2).sum().backward()
+    optimizer.step()
+    assert list(optimizer.state_dict()["state"]) == [1]
+
+
+def test_state_is_a_copy():
+    net = model()
+    optimizer = nn.optim.Adam(net.parameters())
+    learn(net, optimizer)
+    held = optimizer.state_dict()
+    before = held["state"][0]["exp_avg"].copy()
+    learn(net, optimizer)
+    np.testing.assert_array_equal(held["state"][0]["exp_avg"], before)
+
+
+def test_loaded_learning_rate_counts_and_schedules_still_reach_it():
+    p = leaf([0.0])
+    optimizer = nn.optim.SGD([p], lr=1.0)
+    schedule = nn.optim.lr_scheduler.StepLR(optimizer, 1)
+    state = optimizer.state_dict()
+    state["param_groups"][0]["lr"] = 0.25
+    optimizer.load_state_dict(state)
+    schedule.step()
+    p.grad = np.array([1.0])
+    optimizer.step()
+    np.testing.assert_allclose(p.data, -0.025)
+
+
+def test_state_of_pytorch_may_have_settings_of_its_own():
+    p = leaf([0.0])
+    optimizer = nn.optim.RMSprop([p])
+    state = optimizer.state_dict()
+    state["param_groups"][0] |= {"foreach": None, "capturable": False}
+    state["state"] = {0: {"step": np.float32(1), "square_avg": np.array([0.99])}}
+    optimizer.load_state_dict(state)
+    p.grad = np.array([1.0])
+    optimizer.step()
+    np.testing.assert_allclose(p.data, -0.01 / np.sqrt(0.99**2 + 0.01))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s: s.pop("state"), r"state of an optimizer lacks \['state'\]"),
+        (lambda s: s["param_groups"].pop(), r"has groups of \[2, 2\] parameters, the state has \[2\]"),
+        (lambda s: s["param_groups"][1]["params"].pop(), r"has groups of \[2, 2\] parameters, the state has \[2, 1\]"),
+        (lambda s: s["param_groups"][1].pop("betas"), r"lacks the settings \['betas'\]"),
+        (lambda s: s["param_groups"][1].update(lr=np.nan), "bad setting: lr must be a finite number ≥ 0, got nan"),
+        (lambda s: s["param_groups"][1].update(betas=None), "bad setting: "),
+        (lambda s: s["state"][3].pop("exp_avg"), r"state of a parameter lacks \['exp_avg'\]"),
+        (lambda s: s["state"][3].pop("step"), r"state of a parameter lacks \['step'\]"),
+        (
+            lambda s: s["state"][3].update(exp_avg=np.ones(2)),
+            r"exp_avg must be numbers of shape \(1,\), got float64 of",
+        ),
+        (lambda s: s["state"][3].update(exp_avg=["a"]), r"exp_avg must be numbers of shape \(1,\), got <U1 of \(1,\)"),
+        (lambda s: s["state"][3].update(step=[1, 2]), r"step must be numbers of shape \(\), got int64 of \(2,\)"),
+    ],
+    ids=range(11),
+)
+def test_refuses_a_state_that_does_not_fit_and_changes_nothing(change, message):
+    net = model()
+    optimizer = nn.optim.Adam([{"params": net[0].parameters()}, {"params": net[2].parameters(), "lr": 0.5}])
+    learn(net, optimizer, steps=2)
+    before, state = optimizer.state_dict(), optimizer.state_dict()
+    state["param_groups"][0]["lr"] = 7.0
+    state["state"][0]["exp_avg"] += 7
+    change(state)
+    with pytest.raises(nn.LoadError, match=message):
+        optimizer.load_state_dict(state)
+    assert optimizer.param_groups[0]["lr"] == 1e-3
+    after = optimizer.state_dict()
+    assert after["param_groups"] == before["param_groups"]
+    for i, kept in before["state"].items():
+        for name, array in kept.items():
+            np.testing.assert_array_equal(after["state"][i][name], array)
