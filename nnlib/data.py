@@ -148,8 +148,10 @@ def standardize(X_train, *others):
     return scaled if others else scaled[0]
 
 
-def batches(X, y, batch_size, shuffle=True, generator=None):
-    """Yield (X, y) in pieces of ``batch_size`` rows, the last one possibly smaller; together they are one epoch.
+def batches(X, y, batch_size, shuffle=True, drop_last=False, generator=None):
+    """Yield (X, y) in pieces of ``batch_size`` rows; together they are one epoch.
+
+    What is left at the end makes a smaller piece, on which a step is noisier; ``drop_last`` leaves it out.
 
     Raises:
         ValueError: if the lengths differ or the batch size is not a positive integer.
@@ -158,7 +160,7 @@ def batches(X, y, batch_size, shuffle=True, generator=None):
     _count(batch_size, "batch_size")
     n = len(X)
     order = get_generator(generator).permutation(n) if shuffle else np.arange(n)
-    for start in range(0, n, batch_size):
+    for start in range(0, n - n % batch_size if drop_last else n, batch_size):
         rows = order[start : start + batch_size]
         yield X[rows], y[rows]
 

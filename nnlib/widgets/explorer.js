@@ -709,7 +709,7 @@ function render({ model, el }) {
   function choose(control, index) {
     pause();
     const next = { ...state, [control.name]: index };
-    if (steps) next.step = Math.min(next.step, last(next));
+    if (steps && control !== steps) next.step = 0; // another run, from its beginning
     go(next);
   }
 

@@ -4,10 +4,10 @@ import numpy as np
 
 import nnlib as nn
 from nnlib.widgets.explorer import Control, Explorer, Steps
-from nnlib.widgets.panels import Heatmap, Line, Panel, Points, Readout, Segments, Table
+from nnlib.widgets.panels import Heatmap, Line, Panel, Points, Readout, Segments, Table, Text, number
 
 FEATURES = ["mean radius", "mean concave points"]
-FEW = slice(230, 270)  # forty tumours that a line can separate
+FEW = slice(243, 283)  # forty tumours that a line can separate
 BOX = (-2.0, 3.0)  # both axes of every scatter plot of tumours
 CLASSES = ["benign", "malignant"]
 
@@ -37,13 +37,13 @@ def line_by_hand():
         circled = "circled one is" if wrong == 1 else f"{wrong} circled ones are"
         return f"The line gets {results['right']} of 40 right; the {circled} wrong."
 
-    steps = np.arange(-2.5, 3, 0.5)
+    weights = np.arange(-3, 3.5, 0.5)
     return Explorer(
         compute,
         [
-            Control("w1", steps, label="weight w₁", default=1.0),
-            Control("w2", steps, label="weight w₂", default=-1.0),
-            Control("b", steps, label="bias b", default=1.0),
+            Control("w1", weights, label="weight w₁", default=1.0),
+            Control("w2", weights, label="weight w₂", default=-1.0),
+            Control("b", np.arange(-1.5, 1.75, 0.25), label="bias b", default=1.0),
         ],
         [_scatter(*_line_marks("line", "ink"), ring=True)],
         [Readout("right", "right, of 40", "d")],
@@ -68,7 +68,10 @@ def updates():
     def run(lr, order, start):
         (w, b), count = starts[start], 0
         w = np.array(w)
-        frames = [_frame(X, y, w, b, count, text="The line before any correction. Press Next.")]
+        began = f"{((X @ w + b >= 0) == y).sum()} of 40 are right before any correction."
+        if not w.any():
+            began = "All weights are 0: there is no line yet, and every answer is 1. " + began
+        frames = [_frame(X, y, w, b, count, text=f"{began} Press Next.")]
         clean = 0
         while clean < len(y):
             for i in orders[order]:
@@ -77,7 +80,7 @@ def updates():
                 clean = clean + 1 if error == 0 else 0
                 if error == 0:
                     continue
-                said = f"This tumour is {CLASSES[y[i]]} (y = {y[i]}), but z = {z:.2f}, so ŷ = {int(z >= 0)}."
+                said = f"This tumour is {CLASSES[y[i]]} (y = {y[i]}), but z = {_z(z)}, so ŷ = {int(z >= 0)}."
                 frames.append(
                     _frame(
                         X, y, w, b, count, i, z, text=f"{said} Which way must the line move? Decide, then press Next."
@@ -86,7 +89,9 @@ def updates():
                 old = w, b
                 w, b, count = w + lr * error * X[i], b + lr * error, count + 1
                 verb, new_z = "adds" if error > 0 else "subtracts", X[i] @ w + b
-                done = f"The rule {verb} η times the point: its z moves from {z:.2f} to {new_z:.2f}."
+                done = (
+                    f"The rule {verb} η times the point: z moves from {_z(z)} to {_z(new_z)}. Dashed: the line before."
+                )
                 frames.append(_frame(X, y, w, b, count, i, new_z, old, text=done))
         frames.append(
             _frame(X, y, w, b, count, text=f"A whole pass without a mistake: finished after {count} corrections.")
@@ -116,34 +121,38 @@ def updates():
 
 
 def gates():
-    """The perceptron learns a logic gate from its truth table, or goes round in a circle with XOR."""
+    """The perceptron learns a logic gate from its truth table, or goes round in a cycle with XOR."""
     X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
     truths = {"AND": [0, 0, 0, 1], "OR": [0, 1, 1, 1], "NAND": [1, 1, 1, 0], "XOR": [0, 1, 1, 0]}
+    box = (-1.6, 2.2)  # holds every line that XOR meets
 
     def run(gate):
         y, seen = np.array(truths[gate]), {}
         p = nn.classic.Perceptron(epochs=6).fit(X, y)
-        history = [{"weight": np.zeros(2), "bias": 0.0, "index": None, "epoch": 1}, *p.updates]
-        frames = []
-        for count, update in enumerate(history):
+        start = {"weight": np.zeros(2), "bias": 0.0, "index": None, "epoch": 1}
+        frames, before = [], None
+        for count, update in enumerate([start, *p.updates]):
             w, b, i = update["weight"], update["bias"], update["index"]
+            text = "All weights are 0, so z = 0 and every answer is 1."
+            if i is not None:
+                text = f"Epoch {update['epoch']}: ({X[i][0]:g}, {X[i][1]:g}) was answered wrongly; now corrected."
+                if not w.any():
+                    text += " Both weights are 0 again, and there is no line."
+            if (place := (i, *w.tolist(), float(b))) in seen:
+                text += f" Everything is as it was after correction {seen[place]}."
+            elif count == len(p.updates) and p.converged:
+                text += " All four are right: learned."
+            seen.setdefault(place, count)
             z = X @ w + b
-            key = (*w.tolist(), float(b))
-            if i is None:
-                text = "All weights are 0, so z = 0 and every answer is 1. Press Next."
-            else:
-                text = f"Epoch {update['epoch']}: the answer for ({X[i][0]:g}, {X[i][1]:g}) was wrong; now corrected."
-            if key in seen and i is not None:
-                text += f" These are the weights of correction {seen[key]} again."
-            elif count == len(history) - 1 and p.converged:
-                text += " Now all four are right: learned."
-            seen.setdefault(key, count)
-            rings = np.where(np.arange(4) == (-1 if i is None else i), 11, 0)
+            wrong = (z >= 0) != y
             frames.append(
-                {"x1": X[:, 0], "x2": X[:, 1], "class": y, "ring": rings, "z": z, "says": (z >= 0).astype(int)}
-                | {"count": count, "right": ((z >= 0) == y).sum(), "w1": w[0], "w2": w[1], "b": b, "text": text}
-                | _line("line", w, b, (-0.6, 1.6))
+                {"x1": X[:, 0], "x2": X[:, 1], "class": y, "ring": np.where(wrong, 11, 0), "z": z, "text": text}
+                | {"says": (z >= 0).astype(int), "verdict": ["wrong" if bad else "right" for bad in wrong]}
+                | {"count": count, "right": 4 - wrong.sum(), "w1": w[0], "w2": w[1], "b": b}
+                | _line("line", w, b, box)
+                | _line("old", *(before or ([0, 0], 0)), box)
             )
+            before = w, b
         return frames
 
     return Steps(
@@ -151,19 +160,20 @@ def gates():
         [Control("gate", list(truths), label="gate")],
         [
             Panel(
+                *_line_marks("old", "muted", dash=True),
                 *_line_marks("line", "ink"),
                 Points("x1", "x2", color="class", size=7, label=["0", "1"]),
                 Points("x1", "x2", color="ink", size="ring", hollow=True),
                 xlabel="x₁",
                 ylabel="x₂",
-                xlim=(-0.6, 1.6),
-                ylim=(-0.6, 1.6),
+                xlim=box,
+                ylim=box,
                 xticks=[0, 1],
                 yticks=[0, 1],
                 equal=True,
             ),
             Table(
-                {"x₁": "x1", "x₂": "x2", "z": "z", "ŷ": "says", "y": "class"},
+                {"x₁": "x1", "x₂": "x2", "z": "z", "ŷ": "says", "y": "class", "": "verdict"},
                 format={"x₁": "d", "x₂": "d", "z": ".0f", "ŷ": "d", "y": "d"},
             ),
         ],
@@ -181,16 +191,17 @@ def gates():
     )
 
 
-def side_by_side():
+def verdict_or_probability():
     """A perceptron and logistic regression learn the same tumours; the reader moves through the epochs."""
-    X, y = _tumours()
-    split = nn.data.train_test_split(X, y, generator=np.random.default_rng(0))
-    X_train, X_test, y_train, y_test = split
-    epochs = [0, 1, 2, 3, 5, 8, 12, 20, 30, 40, 50, 60, 61, 62, 63, 64, 65, 80, 90, 100]
-    hard = _perceptron_lines(X_train, y_train, max(epochs))
-    axis = np.linspace(*BOX, 45)
+    X, y, _ = nn.data.breast_cancer(FEATURES)
+    X_train, X_test, y_train, y_test = nn.data.train_test_split(X, y, generator=np.random.default_rng(0))
+    X_train, X_test = nn.data.standardize(X_train, X_test)
+    epochs = 60
+    hard = _perceptron_lines(X_train, y_train, epochs)
+    smooth = {lr: _logistic_lines(X_train, y_train, epochs, lr) for lr in (0.1, 1.0, 10.0)}
+    axis = np.linspace(*BOX, 32)
     plane = np.stack(np.meshgrid(axis, axis), -1).reshape(-1, 2)
-    smooth = {lr: _logistic_lines(X_train, y_train, max(epochs), lr) for lr in (0.05, 0.5, 5.0)}
+    tenth = np.log(9)  # σ(z) is 0.9 at z = log 9, and 0.1 at −log 9
 
     def compute(epoch, lr):
         w, b = hard[epoch]
@@ -201,30 +212,37 @@ def side_by_side():
             | {"hard": ((X_test @ w + b >= 0) == y_test).mean(), "smooth": ((X_test @ v + c >= 0) == y_test).mean()}
             | _line("line", w, b)
             | _line("half", v, c)
+            | _line("low", v, c + tenth)
+            | _line("high", v, c - tenth)
         )
+
+    def says(values, results):
+        if values["epoch"] == 0:
+            return "Before the first epoch all weights are 0, there are no lines, and every answer is 1."
+        right = f"the perceptron has {results['hard']:.1%} right, logistic regression {results['smooth']:.1%}"
+        return f"After epoch {values['epoch']}, of the 142 test tumours {right}."
 
     return Explorer(
         compute,
         [
-            Control("epoch", epochs, label="epoch", default=100),
-            Control("lr", [0.05, 0.5, 5.0], label="learning rate η of logistic regression", default=0.5),
+            Control("epoch", range(epochs + 1), label="epoch", default=1),
+            Control("lr", [0.1, 1.0, 10.0], label="η of logistic regression", default=1.0),
         ],
         [
             _scatter(*_line_marks("line", "ink"), title="perceptron", size=3),
             _scatter(
                 Heatmap("probability", extent=(*BOX, *BOX), smooth=True),
+                *_line_marks("low", "muted", dash=True),
+                *_line_marks("high", "muted", dash=True),
                 *_line_marks("half", "ink"),
-                title="logistic regression: probability",
+                title="logistic regression",
                 size=3,
             ),
         ],
-        [
-            Readout("hard", "perceptron, test accuracy", ".1%"),
-            Readout("smooth", "logistic regression, test accuracy", ".1%"),
-        ],
+        [Readout("hard", "perceptron", ".1%"), Readout("smooth", "logistic regression", ".1%")],
         title="A verdict or a probability?",
         name="verdict-or-probability",
-        says="After epoch {epoch}: perceptron {hard:.1%} of the test tumours right, logistic regression {smooth:.1%}.",
+        says=says,
         alt="The test tumours twice: left with the perceptron's line, right shaded by predicted probability.",
     )
 
@@ -245,6 +263,10 @@ def _frame(X, y, w, b, count, i=None, z=np.nan, old=None, text=""):
     )
 
 
+def _z(z):
+    return number(z, ".2f" if abs(z) >= 0.1 else ".2g")
+
+
 def _line(name, w, b, box=BOX):
     """The ends of w·x + b = 0 in the square box, and of an arrow along w to the side of class 1; nan where w = 0."""
     w = np.asarray(w, dtype=float)
@@ -260,7 +282,9 @@ def _line(name, w, b, box=BOX):
 
 
 def _ends(name, line, foot, tip):
+    sides = np.stack([foot - 0.7 * (tip - foot), foot + 1.5 * (tip - foot)], axis=1)  # where 0 and 1 are written
     values = {"x": line[0], "y": line[1], "fx": foot[0], "fy": foot[1], "tx": tip[0], "ty": tip[1]}
+    values |= {"side_x": sides[0], "side_y": sides[1], "side": ["ŷ = 0", "ŷ = 1"]}
     return {f"{name}_{key}": value for key, value in values.items()}
 
 
@@ -268,7 +292,8 @@ def _line_marks(name, color, dash=False):
     line = Line(f"{name}_x", f"{name}_y", color=color, dash=dash)
     if dash:
         return [line]
-    return [line, Segments(f"{name}_fx", f"{name}_fy", f"{name}_tx", f"{name}_ty", color=color, arrow=True)]
+    arrow = Segments(f"{name}_fx", f"{name}_fy", f"{name}_tx", f"{name}_ty", color=color, arrow=True)
+    return [line, arrow, Text(f"{name}_side_x", f"{name}_side_y", f"{name}_side", color=color)]
 
 
 def _scatter(*marks, title="", ring=False, size=4.5):
