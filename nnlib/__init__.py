@@ -25,6 +25,7 @@ from nnlib.losses import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, M
 from nnlib.module import LoadError, Module, ModuleList, Parameter, Sequential
 from nnlib.settings import get_default_dtype, manual_seed, no_grad, set_default_dtype
 from nnlib.tensor import Tensor
+from nnlib.utils import load, save
 
 __all__ = [
     "ELU",
@@ -58,9 +59,11 @@ __all__ = [
     "functional",
     "get_default_dtype",
     "init",
+    "load",
     "manual_seed",
     "no_grad",
     "optim",
+    "save",
     "set_default_dtype",
     "utils",
 ]

@@ -1,7 +1,16 @@
-"""Checking gradients, and holding them in bounds."""
+"""Checking gradients, holding them in bounds, and keeping what was learned in files."""
+
+import hashlib
+import io
+import json
+import math
+import os
+import zipfile
+from pathlib import Path
 
 import numpy as np
 
+from nnlib.module import LoadError
 from nnlib.tensor import Tensor
 
 
@@ -94,3 +103,114 @@ def _gradients(parameters):
 def _require_positive(name, value):
     if not value > 0:
         raise ValueError(f"{name} must be > 0, got {value}")
+
+
+def save(obj, path):
+    """Write a state to a file from which :func:`load` gets it back bit for bit.
+
+    The file is an npz, which ``numpy.load`` can read too; nothing in it is pickled, and a checksum stands at its end.
+    Whenever the program is stopped, the file is either the old one or the new one.
+
+    Args:
+        obj: arrays, tensors, numbers, text, ``None``, and dictionaries and lists of them: a ``state_dict``, or several
+            in a dictionary. Tensors come back as arrays, tuples as lists.
+        path: the file; an old one is replaced.
+
+    Raises:
+        TypeError: if something else is in ``obj``; nothing is written.
+    """
+    arrays = {}
+    tree = json.dumps(_without_arrays(obj, "", arrays))
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        for name, array in arrays.items():
+            with file.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, version=(1, 0), allow_pickle=False)
+        file.writestr(zipfile.ZipInfo("tree.json"), tree)
+        file.comment = b"-" * _CHECKSUM
+    content = buffer.getbuffer()
+    content[-_CHECKSUM:] = _checksum(content[:-_CHECKSUM])
+
+    path = Path(path)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with open(part, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def load(path):
+    """Return what :func:`save` wrote to the file.
+
+    Raises:
+        LoadError: if the file is damaged, or another program's.
+        OSError: if it cannot be read.
+    """
+    content = memoryview(Path(path).read_bytes())
+    if _checksum(content[:-_CHECKSUM]) != content[-_CHECKSUM:]:
+        raise LoadError(f"{path} is damaged, or was not written by nnlib's save: its checksum is wrong")
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as file:
+            if any(member.compress_type != zipfile.ZIP_STORED for member in file.infolist()):
+                raise ValueError("it is compressed")
+            return _with_arrays(json.loads(file.read("tree.json")), file)
+    except Exception as error:  # whatever it is that somebody's skilful forgery breaks
+        raise LoadError(f"{path} was not written by nnlib's save: {error}") from error
+
+
+_CHECKSUM = 64  # characters
+
+
+def _checksum(content):
+    return hashlib.sha256(content).hexdigest().encode()
+
+
+def _without_arrays(value, name, arrays):
+    """Return ``value`` in JSON's types; its arrays go into ``arrays``, and their names there stand in their places."""
+    if isinstance(value, Tensor):
+        value = value.data
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
+        name = name or "array"
+        while name in arrays:
+            name += "'"
+        arrays[name] = value
+        return {"array": name}
+    if isinstance(value, dict) and all(isinstance(key, str | int) for key in value):
+        below = f"{name}/" if name else ""
+        return {"dict": [[key, _without_arrays(item, f"{below}{key}", arrays)] for key, item in value.items()]}
+    if isinstance(value, list | tuple):
+        return [_without_arrays(item, f"{name}/{i}", arrays) for i, item in enumerate(value)]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, str | int | float):
+        return value
+    raise TypeError(
+        f"save() takes arrays, numbers, text, and dictionaries and lists of them, got {type(value).__name__}"
+    )
+
+
+def _with_arrays(value, file):
+    """Return what :func:`_without_arrays` was given."""
+    if isinstance(value, list):
+        return [_with_arrays(item, file) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "array" in value:
+        return _read_array(file.read(f"{value['array']}.npy"))
+    return {key: _with_arrays(item, file) for key, item in value["dict"]}
+
+
+def _read_array(content):
+    """Return the array of an npy file, without taking more memory than the file has bytes."""
+    stream = io.BytesIO(content)
+    if (version := np.lib.format.read_magic(stream)) != (1, 0):
+        raise ValueError(f"an array is of version {version}")
+    shape, in_columns, dtype = np.lib.format.read_array_header_1_0(stream)
+    claimed, held = math.prod(shape) * dtype.itemsize, len(content) - stream.tell()
+    if dtype.kind not in "biuf" or claimed != held:
+        raise ValueError(f"an array claims {claimed} bytes of {dtype} and has {held}")
+    return np.ndarray(shape, dtype, content, stream.tell(), order="F" if in_columns else "C").copy("K")
