@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from nnlib.checks import integer, positive
 from nnlib.settings import get_generator
 
 
@@ -31,11 +32,8 @@ class Perceptron:
     """
 
     def __init__(self, lr=1.0, epochs=100, shuffle=False, generator=None):
-        if not (np.isfinite(lr) and lr > 0):
-            raise ValueError(f"lr must be a finite number > 0, got {lr}")
-        if isinstance(epochs, bool) or not isinstance(epochs, int | np.integer) or epochs < 1:
-            raise ValueError(f"epochs must be an integer ≥ 1, got {epochs!r}")
-        self.lr, self.epochs, self.shuffle, self.generator = lr, epochs, shuffle, generator
+        self.lr, self.epochs = positive("lr", lr), integer("epochs", epochs)
+        self.shuffle, self.generator = shuffle, generator
 
     def fit(self, X, y):
         """Learn from X, shape (n, features), and labels y of 0 and 1, shape (n,); start from w = 0, b = 0.

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from nnlib.checks import integer
 from nnlib.settings import get_generator
 
 # Toy sets: X of shape (n, 2) and labels y of shape (n,)
@@ -28,13 +29,13 @@ def gaussians(n=100, centers=((-1.0, -1.0), (1.0, 1.0)), std=0.5, generator=None
     centers = np.asarray(centers, dtype=float)
     if centers.ndim != 2 or centers.shape[1] != 2:
         raise ValueError(f"centers must have shape (classes, 2), got {centers.shape}")
-    y = np.arange(_count(n)) % len(centers)
+    y = np.arange(integer("n", n)) % len(centers)
     return _jitter(centers[y], std, generator), y
 
 
 def moons(n=100, noise=0.1, generator=None):
     """Return n points on two half circles that reach into each other. Arguments as :func:`circles`."""
-    y = np.arange(_count(n)) % 2
+    y = np.arange(integer("n", n)) % 2
     angle = np.pi * get_generator(generator).random(n)
     X = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     X[y == 1] = np.array([1.0, 0.5]) - X[y == 1]
@@ -55,7 +56,7 @@ def circles(n=100, noise=0.1, factor=0.5, generator=None):
     """
     if not 0 <= factor < 1:
         raise ValueError(f"factor must be in [0, 1), got {factor}")
-    y = np.arange(_count(n)) % 2
+    y = np.arange(integer("n", n)) % 2
     angle = 2 * np.pi * get_generator(generator).random(n)
     radius = np.where(y == 1, factor, 1.0)[:, None]
     return _jitter(radius * np.stack([np.cos(angle), np.sin(angle)], axis=1), noise, generator), y
@@ -63,7 +64,7 @@ def circles(n=100, noise=0.1, factor=0.5, generator=None):
 
 def spiral(n=100, noise=0.05, turns=1.0, generator=None):
     """Return n points on two interleaved spirals of so many ``turns``. Other arguments as :func:`circles`."""
-    y = np.arange(_count(n)) % 2
+    y = np.arange(integer("n", n)) % 2
     radius = np.sqrt(get_generator(generator).random(n))
     angle = 2 * np.pi * turns * radius + np.pi * y
     return _jitter(radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1), noise, generator), y
@@ -157,7 +158,7 @@ def batches(X, y, batch_size, shuffle=True, drop_last=False, generator=None):
         ValueError: if the lengths differ or the batch size is not a positive integer.
     """
     _same_length(X, y)
-    _count(batch_size, "batch_size")
+    integer("batch_size", batch_size)
     n = len(X)
     order = get_generator(generator).permutation(n) if shuffle else np.arange(n)
     for start in range(0, n - n % batch_size if drop_last else n, batch_size):
@@ -169,12 +170,6 @@ def _jitter(X, std, generator):
     if not std >= 0:
         raise ValueError(f"the standard deviation of the noise must be ≥ 0, got {std}")
     return X + std * get_generator(generator).normal(size=X.shape)
-
-
-def _count(n, name="n"):
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-        raise ValueError(f"{name} must be an integer ≥ 1, got {n!r}")
-    return n
 
 
 def _same_length(X, y):

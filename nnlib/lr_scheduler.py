@@ -7,8 +7,7 @@ import copy
 import math
 from bisect import bisect_right
 
-import numpy as np
-
+from nnlib.checks import integer, not_negative
 from nnlib.module import LoadError
 
 
@@ -95,8 +94,8 @@ class StepLR(LRScheduler):
     """
 
     def __init__(self, optimizer, step_size, gamma=0.1):
-        self.step_size = _integer("step_size", step_size, least=1)
-        self.gamma = _number("gamma", gamma)
+        self.step_size = integer("step_size", step_size)
+        self.gamma = not_negative("gamma", gamma)
         super().__init__(optimizer)
 
     def _next(self, t, lr, base_lr):
@@ -113,8 +112,8 @@ class MultiStepLR(LRScheduler):
     """
 
     def __init__(self, optimizer, milestones, gamma=0.1):
-        self.milestones = [_integer("a milestone", t, least=0) for t in milestones]
-        self.gamma = _number("gamma", gamma)
+        self.milestones = [integer("a milestone", t, least=0) for t in milestones]
+        self.gamma = not_negative("gamma", gamma)
         super().__init__(optimizer)
 
     def _next(self, t, lr, base_lr):
@@ -125,7 +124,7 @@ class ExponentialLR(LRScheduler):
     """Multiply the rate by γ ≥ 0 every epoch: η = η₀ γᵗ."""
 
     def __init__(self, optimizer, gamma):
-        self.gamma = _number("gamma", gamma)
+        self.gamma = not_negative("gamma", gamma)
         super().__init__(optimizer)
 
     def _next(self, t, lr, base_lr):
@@ -152,7 +151,7 @@ class LambdaLR(LRScheduler):
 
     def _rates(self, t):
         pairs = zip(self.lr_lambdas, self.base_lrs, strict=True)
-        return [base_lr * _number(f"lr_lambda({t})", f(t)) for f, base_lr in pairs]
+        return [base_lr * not_negative(f"lr_lambda({t})", f(t)) for f, base_lr in pairs]
 
 
 class LinearLR(LRScheduler):
@@ -171,7 +170,7 @@ class LinearLR(LRScheduler):
         if not 0 <= end_factor <= 1:
             raise ValueError(f"end_factor must be in [0, 1], got {end_factor}")
         self.start_factor, self.end_factor = start_factor, end_factor
-        self.total_iters = _integer("total_iters", total_iters, least=1)
+        self.total_iters = integer("total_iters", total_iters)
         super().__init__(optimizer)
 
     def _next(self, t, lr, base_lr):
@@ -195,8 +194,8 @@ class CosineAnnealingLR(LRScheduler):
     """
 
     def __init__(self, optimizer, T_max, eta_min=0.0):
-        self.T_max = _integer("T_max", T_max, least=1)
-        self.eta_min = _number("eta_min", eta_min)
+        self.T_max = integer("T_max", T_max)
+        self.eta_min = not_negative("eta_min", eta_min)
         super().__init__(optimizer)
 
     def _next(self, t, lr, base_lr):
@@ -221,9 +220,9 @@ class CosineAnnealingWarmRestarts(LRScheduler):
     """
 
     def __init__(self, optimizer, T_0, T_mult=1, eta_min=0.0):
-        self.T_0 = _integer("T_0", T_0, least=1)
-        self.T_mult = _integer("T_mult", T_mult, least=1)
-        self.eta_min = _number("eta_min", eta_min)
+        self.T_0 = integer("T_0", T_0)
+        self.T_mult = integer("T_mult", T_mult)
+        self.eta_min = not_negative("eta_min", eta_min)
         super().__init__(optimizer)
 
     def _next(self, t, lr, base_lr):
@@ -250,7 +249,7 @@ class SequentialLR(LRScheduler):
 
     def __init__(self, optimizer, schedulers, milestones):
         self.schedulers = list(schedulers)
-        self.milestones = [_integer("a milestone", t, least=0) for t in milestones]
+        self.milestones = [integer("a milestone", t, least=0) for t in milestones]
         if not self.schedulers:
             raise ValueError("SequentialLR needs at least one schedule")
         for scheduler in self.schedulers:
@@ -321,8 +320,8 @@ class ReduceLROnPlateau(LRScheduler):
             raise ValueError(f"factor must be in [0, 1), got {factor}")
         self.min_lrs = _one_per_group("min_lr", min_lr, optimizer)
         self.mode, self.factor, self.threshold_mode = mode, factor, threshold_mode
-        self.threshold, self.eps = _number("threshold", threshold), _number("eps", eps)
-        self.patience, self.cooldown = _integer("patience", patience, least=0), _integer("cooldown", cooldown, least=0)
+        self.threshold, self.eps = not_negative("threshold", threshold), not_negative("eps", eps)
+        self.patience, self.cooldown = integer("patience", patience, least=0), integer("cooldown", cooldown, least=0)
         self.best = math.inf if mode == "min" else -math.inf
         self.num_bad_epochs = self.cooldown_counter = self.last_epoch = 0
         self._last_lr = [group["lr"] for group in optimizer.param_groups]
@@ -360,15 +359,3 @@ def _one_per_group(name, value, optimizer):
     if len(values) != groups:
         raise ValueError(f"{name} must be one for all, or one for each of {groups} groups, got {len(values)}")
     return values
-
-
-def _integer(name, value, least):
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ValueError(f"{name} must be an integer ≥ {least}, got {value!r}")
-    return int(value)
-
-
-def _number(name, value):
-    if not (isinstance(value, int | float | np.number) and math.isfinite(value) and value >= 0):
-        raise ValueError(f"{name} must be a finite number ≥ 0, got {value!r}")
-    return float(value)

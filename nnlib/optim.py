@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from nnlib import lr_scheduler  # noqa: F401  so that optim.lr_scheduler is found where PyTorch has it
+from nnlib.checks import not_negative
 from nnlib.module import LoadError
 from nnlib.tensor import Tensor
 
@@ -109,7 +110,7 @@ class Optimizer:
 
     def _check(self, group):
         for name in ("lr", "weight_decay"):
-            _require_not_negative(name, group[name])
+            not_negative(name, group[name])
 
 
 class SGD(Optimizer):
@@ -143,8 +144,8 @@ class SGD(Optimizer):
     def _check(self, group):
         super()._check(group)
         momentum, dampening = group["momentum"], group["dampening"]
-        _require_not_negative("momentum", momentum)
-        _require_not_negative("dampening", dampening)
+        not_negative("momentum", momentum)
+        not_negative("dampening", dampening)
         if group["nesterov"] and (momentum == 0 or dampening != 0):
             raise ValueError(
                 f"nesterov needs momentum > 0 and dampening = 0, got momentum = {momentum} and dampening = {dampening}"
@@ -194,7 +195,7 @@ class Adagrad(Optimizer):
     def _check(self, group):
         super()._check(group)
         for name in ("lr_decay", "initial_accumulator_value", "eps"):
-            _require_not_negative(name, group[name])
+            not_negative(name, group[name])
 
     def _slots(self, group):
         return ("sum",)
@@ -242,7 +243,7 @@ class RMSprop(Optimizer):
     def _check(self, group):
         super()._check(group)
         for name in ("alpha", "eps", "momentum"):
-            _require_not_negative(name, group[name])
+            not_negative(name, group[name])
         if not group["alpha"] < 1:
             raise ValueError(f"alpha must be in [0, 1), got {group['alpha']}")
 
@@ -296,7 +297,7 @@ class Adam(Optimizer):
         super()._check(group)
         if len(group["betas"]) != 2 or not all(0 <= beta < 1 for beta in group["betas"]):
             raise ValueError(f"betas must be two numbers in [0, 1), got {group['betas']}")
-        _require_not_negative("eps", group["eps"])
+        not_negative("eps", group["eps"])
 
     def _slots(self, group):
         return ("exp_avg", "exp_avg_sq", "max_exp_avg_sq") if group["amsgrad"] else ("exp_avg", "exp_avg_sq")
@@ -419,8 +420,3 @@ def _parameter_list(params):
 
 def _with_decay(g, theta, group):
     return g + group["weight_decay"] * theta if group["weight_decay"] else g
-
-
-def _require_not_negative(name, value):
-    if not (isinstance(value, int | float | np.number) and math.isfinite(value) and value >= 0):
-        raise ValueError(f"{name} must be a finite number ≥ 0, got {value!r}")

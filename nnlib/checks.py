@@ -1,0 +1,26 @@
+"""What arguments must be: each check returns the value, or raises a ValueError that names it and says what came."""
+
+import math
+
+import numpy as np
+
+
+def integer(name, value, least=1):
+    """Return ``value`` if it is an integer ≥ ``least``."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ValueError(f"{name} must be an integer ≥ {least}, got {value!r}")
+    return int(value)
+
+
+def not_negative(name, value):
+    """Return ``value`` if it is a finite number ≥ 0."""
+    if not (isinstance(value, int | float | np.number) and math.isfinite(value) and value >= 0):
+        raise ValueError(f"{name} must be a finite number ≥ 0, got {value!r}")
+    return value
+
+
+def positive(name, value):
+    """Return ``value`` if it is a finite number > 0."""
+    if not (isinstance(value, int | float | np.number) and math.isfinite(value) and value > 0):
+        raise ValueError(f"{name} must be a finite number > 0, got {value!r}")
+    return value
