@@ -25,6 +25,7 @@ from nnlib.losses import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, M
 from nnlib.module import LoadError, Module, ModuleList, Parameter, Sequential
 from nnlib.settings import get_default_dtype, manual_seed, no_grad, set_default_dtype
 from nnlib.tensor import Tensor
+from nnlib.train import accuracy, evaluate, fit
 from nnlib.utils import load, save
 
 __all__ = [
@@ -54,8 +55,11 @@ __all__ = [
     "Softplus",
     "Tanh",
     "Tensor",
+    "accuracy",
     "classic",
     "data",
+    "evaluate",
+    "fit",
     "functional",
     "get_default_dtype",
     "init",

@@ -404,8 +404,9 @@ class _Vectors:
         self.steps = [int(state.get("step", 0)) for state in states]
         self.slots = {}
         for state, part in zip(states, self.parts, strict=True):
-            for name in state.keys() - {"step"}:
-                self.slot(name)[part] = state[name].reshape(-1)
+            for name, array in state.items():
+                if name != "step":
+                    self.slot(name)[part] = array.reshape(-1)
 
 
 def _parameter_list(params):
