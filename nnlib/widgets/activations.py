@@ -1,13 +1,14 @@
 """The widgets of chapter 4: the curves, softmax, and one network trained over a whole grid of choices."""
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
 import nnlib as nn
 from nnlib import functional as F
 from nnlib.widgets.explorer import Control, Explorer
-from nnlib.widgets.panels import Bars, Heatmap, Line, Panel, Points, Readout, Rule
+from nnlib.widgets.panels import Bars, Heatmap, Line, Panel, Points, Readout, Rule, Text, number
 
 CURVES = {  # name: the function of z and its parameter α
     "identity": lambda z, alpha: z,
@@ -41,7 +42,7 @@ STEPS = 300
 
 def curves():
     """Any activation and its derivative, with the tangent at a z that the reader chooses."""
-    axis = np.linspace(-5, 5, 201)
+    axis = np.linspace(-6, 6, 241)
 
     def value_and_slope(name, alpha, z):
         z = nn.Tensor(np.atleast_1d(z), requires_grad=True)
@@ -66,16 +67,16 @@ def curves():
 
     def says(values, results):
         name = values["activation"] + (f" with α = {values['alpha']:g}" if values["activation"] in WITH_ALPHA else "")
-        passed = f"of a gradient of 1 it passes back {results['slope_at']:.4f}"
-        return f"At z = {values['z']:g}, {name} gives {results['at']:.4f}; {passed}."
+        z, at, slope = (number(v, ".4g") for v in (values["z"], results["at"], results["slope_at"]))
+        return f"At z = {z}, {name} gives {at}; of a gradient of 1 it passes back {slope}."
 
-    panel = {"xlabel": "z", "xlim": (-5, 5), "xticks": [-4, -2, 0, 2, 4], "aspect": 0.8}
+    panel = {"xlabel": "z", "xlim": (-6.3, 6.3), "xticks": [-6, -4, -2, 0, 2, 4, 6], "aspect": 0.8}
     return Explorer(
         compute,
         [
             Control("activation", list(CURVES), default="sigmoid"),
-            Control("alpha", [0.01, 0.1, 0.25, 0.5, 1.0], label="α (leaky ReLU, ELU)", default=0.1),
-            Control("z", np.arange(-5, 5.5, 0.5), label="look at z", default=1.0),
+            Control("alpha", [0.01, 0.1, 0.25, 0.5, 1.0], label="α (leaky ReLU and ELU only)", default=0.1),
+            Control("z", np.arange(-6, 6.5, 0.5), label="look at z", default=1.0),
         ],
         [
             Panel(
@@ -84,7 +85,7 @@ def curves():
                 Line("tangent_z", "tangent", color="gradient"),
                 Points("here", "at", color="ink", size=5),
                 ylabel="activation g(z)",
-                ylim=(-2, 5),
+                ylim=(-2, 6.3),
                 **panel,
             ),
             Panel(
@@ -96,7 +97,7 @@ def curves():
                 **panel,
             ),
         ],
-        [Readout("at", "g(z)", ".4f"), Readout("slope_at", "g′(z)", ".4f")],
+        [Readout("at", "g(z)", ".4g"), Readout("slope_at", "g′(z)", ".4g")],
         title="What does each activation let through, forwards and backwards?",
         name="activation-curves",
         says=says,
@@ -111,7 +112,7 @@ def softmax():
     def compute(first, shift, temperature):
         scores = np.array([first, *fixed]) + shift
         p = F.softmax(scores / temperature, dim=0).data
-        return {"scores": scores, "p": p, "p1": p[0], "p2": p[1], "p3": p[2], "sum": p.sum()}
+        return {"scores": scores, "p": p, "p1": p[0], "sum": p.sum()}
 
     return Explorer(
         compute,
@@ -124,7 +125,7 @@ def softmax():
             Panel(
                 Bars(["z₁", "z₂", "z₃"], "scores", color=[0, 1, 2], format=".1f"),
                 ylabel="scores",
-                ylim=(-7, 10),
+                ylim=(-7, 11),
                 aspect=0.8,
             ),
             Panel(
@@ -134,15 +135,10 @@ def softmax():
                 aspect=0.8,
             ),
         ],
-        [
-            Readout("p1", "p₁", ".3f"),
-            Readout("p2", "p₂", ".3f"),
-            Readout("p3", "p₃", ".3f"),
-            Readout("sum", "sum", ".3f"),
-        ],
+        [Readout("p1", "p₁", ".3f"), Readout("sum", "sum of all three", ".3f")],
         title="How do scores share out one unit of probability?",
         name="softmax",
-        says="With score {first}, {shift} added to all three, and temperature {temperature}, class 1 gets {p1:.1%}.",
+        says="z₁ = {first}, {shift} added to all three, temperature {temperature}: the first class gets {p1:.1%}.",
         alt="Bars of three scores, 2, 1 and 0.1, and bars of their softmax, 0.659, 0.242 and 0.099.",
     )
 
@@ -152,59 +148,80 @@ def training_grid():
     X, y = moons()
     axis = np.linspace(-2.6, 2.6, 32)
     plane = np.stack(np.meshgrid(axis, axis), -1).reshape(-1, 2)
+    rates, starts = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0], list(INITIALISATIONS)
 
-    def compute(activation, lr, initialisation):
+    @lru_cache
+    def trained(activation, lr, initialisation):
         model = network(ACTIVATIONS[activation], INITIALISATIONS[initialisation])
         losses = train(model, X, y, lr, STEPS)
-        with np.errstate(all="ignore"):  # a run that has diverged
-            p = F.softmax(model(plane), dim=1).data[:, 1].reshape(len(axis), -1)
-            accuracy = (model(X).data.argmax(axis=1) == y).mean()
-            idle = sum((np.ptp(hidden, axis=0) < 1e-3).sum() for hidden in hidden_outputs(model, X))
+        if not np.isfinite(losses[-1]):
+            return losses, np.full((len(axis), len(axis)), 0.5), np.nan, np.nan
+        p = F.softmax(model(plane), dim=1).data[:, 1].reshape(len(axis), -1)
+        idle = sum((np.ptp(hidden, axis=0) < 1e-3).sum() for hidden in hidden_outputs(model, X))
+        return losses, p, (model(X).data.argmax(axis=1) == y).mean(), idle
+
+    def compute(activation, lr, initialisation):
+        losses, p, accuracy, idle = trained(activation, lr, initialisation)
         kept = np.arange(0, STEPS + 1, 5)
         return {
-            "x1": X[::2, 0],
-            "x2": X[::2, 1],
-            "class": y[::2],
+            "x1": X[:, 0],
+            "x2": X[:, 1],
+            "class": y,
             "step": kept,
             "loss": losses[kept],
-            "p": np.nan_to_num(p, nan=0.5),
+            "p": p,
             "final": losses[-1],
             "accuracy": accuracy,
             "idle": idle,
+            "diverged": "" if np.isfinite(losses[-1]) else "diverged",
+            "map": [[100 * trained(activation, rate, start)[2] for rate in rates] for start in starts],
+            "column": rates.index(lr),
+            "row": starts.index(initialisation),
         }
 
     def says(values, results):
         named = f"{values['activation']}, η = {values['lr']:g}, {values['initialisation']}"
         if not np.isfinite(results["final"]):
             return f"{named}: training diverged; the loss is no longer a number."
-        return (
-            f"{named}: loss {results['final']:.3f} after {STEPS} steps, {results['accuracy']:.0%} of the points right."
-        )
+        right, idle = f"{results['accuracy']:.0%} of the points right", results["idle"]
+        units = f"{idle} of the 32 hidden units idle" if idle else "no hidden unit idle"
+        return f"{named}: loss {results['final']:.3f} after {STEPS} steps, {right}, {units}."
 
     return Explorer(
         compute,
         [
             Control("activation", list(ACTIVATIONS), default="ReLU"),
-            Control("lr", [0.01, 0.03, 0.1, 0.3, 1.0, 3.0], label="learning rate η", default=0.3),
-            Control("initialisation", list(INITIALISATIONS), label="initial weights", default="He"),
+            Control("lr", rates, label="learning rate η", default=0.3),
+            Control("initialisation", starts, label="initial weights", default="He"),
         ],
         [
             Panel(
                 Rule(y=math.log(2), label="guessing: ln 2"),
                 Line("step", "loss", color="train"),
+                Text([STEPS / 2], [0.05], "diverged"),
                 xlabel="step",
-                ylabel="training loss",
+                ylabel="training loss (logarithmic)",
                 yscale="log",
                 ylim=(0.001, 100),
-                aspect=0.9,
+                aspect=1,
             ),
             Panel(
                 Heatmap("p", extent=(-2.6, 2.6, -2.6, 2.6), smooth=True),
-                Points("x1", "x2", color="class", size=3.5),
+                Points("x1", "x2", color="class", size=3, label=["class 0", "class 1"]),
+                xlabel="x₁",
                 xlim=(-2.6, 2.6),
                 ylim=(-2.6, 2.6),
                 equal=True,
-                ylabel="probability of class 1",
+                ylabel="x₂",
+            ),
+            Panel(
+                Heatmap("map", extent=(-0.5, 5.5, -0.5, 4.5), colors="gray", scale=(0.0, 400.0), format=".0f"),
+                Points("column", "row", color="gradient", size=12, hollow=True),
+                xlabel="learning rate η",
+                ylabel="accuracy of all, in %",
+                xticks={i: f"{rate:g}" for i, rate in enumerate(rates)},
+                yticks={i: start.removeprefix("normal, ") for i, start in enumerate(starts)},
+                aspect=1,
             ),
         ],
         [
@@ -215,7 +232,7 @@ def training_grid():
         title="Which choices let this network learn?",
         name="training-grid",
         says=says,
-        alt="The training loss of a small ReLU network falling over 300 steps, and its boundary around two moons.",
+        alt="The loss of a small ReLU network over 300 steps, its boundary between two moons, and a map of accuracies.",
     )
 
 
