@@ -3,6 +3,8 @@
 `d` is always the gradient of the loss with respect to the operation's result (∂L/∂result).
 """
 
+import math
+
 import numpy as np
 
 from nnlib import settings
@@ -179,6 +181,147 @@ def linear(input, weight, bias=None):
         z += b.data
         inputs.append((b, lambda d: _rows(d).sum(axis=0)))
     return record(z, *inputs)
+
+
+def embedding(input, weight, padding_idx=None):
+    """Return a row of the weight for each index: a table of vectors that are learned.
+
+    Gradient: row i of dW is the sum of d over the places where index i stands. This is the product of one-hot rows
+    with W, without the zeros.
+
+    Args:
+        input: indices, integers in [0, V), any shape.
+        weight: the table W, shape (V, D).
+        padding_idx: an index in [−V, V) whose row is not learned.
+
+    Returns:
+        The rows, shape (..., D).
+
+    Raises:
+        ValueError: if the weight is not a matrix.
+        TypeError: if the indices are not integers.
+        IndexError: if an index, or ``padding_idx``, is out of range.
+    """
+    indices, w = as_tensor(input).data, _floating(weight)
+    if w.ndim != 2:
+        raise ValueError(f"embedding: weight must have shape (V, D), got {w.shape}")
+    if indices.dtype.kind not in "iu":
+        raise TypeError(f"embedding: input must hold integer indices, got dtype {indices.dtype}")
+    size = len(w)
+    if (wrong := (indices < 0) | (indices >= size)).any():
+        raise IndexError(f"embedding: input must be in [0, {size}), got {indices[wrong].flat[0]}")
+    if padding_idx is not None and not -size <= padding_idx < size:
+        raise IndexError(f"embedding: padding_idx must be in [{-size}, {size}), got {padding_idx}")
+
+    def grad_w(d):
+        grad = np.zeros(w.shape, d.dtype)
+        order = indices.argsort(axis=None)
+        present, starts = np.unique(indices.reshape(-1)[order], return_index=True)
+        if present.size:
+            grad[present] = np.add.reduceat(_rows(d)[order], starts)
+        if padding_idx is not None:
+            grad[padding_idx] = 0
+        return grad
+
+    return record(w.data[indices], (w, grad_w))
+
+
+def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
+    """Return γ ⊙ x̂ + β with x̂ = (x − μ)/√(σ² + ε), where μ and σ² are each example's own mean and (biased) variance.
+
+    Gradients, with g = γ ⊙ d: dx = (g − mean(g) − x̂ mean(g ⊙ x̂))/√(σ² + ε), dγ = Σ d ⊙ x̂, dβ = Σ d; the means are
+    over an example, the sums over all examples. Source: Ba et al. (2016).
+
+    Args:
+        input: x, whose last dimensions are ``normalized_shape``.
+        normalized_shape: the sizes of the dimensions that are normalised together, or the size of the only one.
+        weight: γ, shape ``normalized_shape``, or ``None`` for 1.
+        bias: β, in the same shape, or ``None`` for 0.
+        eps: ε ≥ 0, which keeps the denominator from vanishing.
+
+    Raises:
+        ValueError: if the shapes do not fit.
+    """
+    x = _floating(input)
+    shape = tuple(normalized_shape) if isinstance(normalized_shape, tuple | list) else (normalized_shape,)
+    if not shape or x.shape[-len(shape) :] != shape:
+        raise ValueError(f"layer_norm: input must end with the dimensions {shape}, got shape {x.shape}")
+    gamma = _of_shape("layer_norm: weight", weight, np.ones(shape, x.dtype))
+    beta = _of_shape("layer_norm: bias", bias, np.zeros(shape, x.dtype))
+
+    def examples(a):
+        return a.reshape(-1, math.prod(shape))
+
+    normal, deviation, _, _ = _standardize(examples(x.data), eps)
+    scale = gamma.data.reshape(-1)
+    return record(
+        (normal * scale + beta.data.reshape(-1)).reshape(x.shape),
+        (x, lambda d: _standardize_backward(examples(d) * scale, normal, deviation).reshape(x.shape)),
+        (gamma, lambda d: (examples(d) * normal).sum(axis=0).reshape(shape)),
+        (beta, lambda d: examples(d).sum(axis=0).reshape(shape)),
+    )
+
+
+def batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
+    """Return γ ⊙ x̂ + β with x̂ = (x − μ)/√(σ² + ε), where μ and σ² are each channel's mean and variance.
+
+    While training they are the batch's, σ² biased; the running ones then move towards them by ``momentum``, with σ²
+    unbiased. Otherwise they are the running ones. Gradients: while training as in :func:`layer_norm`, with means over
+    a channel; otherwise dx = γ ⊙ d/√(σ² + ε). Source: Ioffe and Szegedy (2015).
+
+    Args:
+        input: x, shape (N, C) or (N, C, ...).
+        running_mean: the running μ, shape (C,), changed in place while training; then it may be ``None``.
+        running_var: the running σ², likewise.
+        weight: γ, shape (C,), or ``None`` for 1.
+        bias: β, shape (C,), or ``None`` for 0.
+        training: whether to normalise by the batch.
+        momentum: share of the batch in the new running values, in [0, 1].
+        eps: ε ≥ 0, which keeps the denominator from vanishing.
+
+    Raises:
+        ValueError: if the shapes do not fit, running values are missing, or a channel has only one value to train on.
+    """
+    x = _floating(input)
+    if x.ndim < 2:
+        raise ValueError(f"batch_norm: input must have shape (N, C, ...), got {x.shape}")
+    examples, channels, *places = x.shape
+    n = examples * math.prod(places)
+    if training and n == 1:
+        raise ValueError(f"batch_norm: training needs more than 1 value per channel, got input of shape {x.shape}")
+    if not training and (running_mean is None or running_var is None):
+        raise ValueError("batch_norm: running_mean and running_var must be given when not training")
+    gamma = _of_shape("batch_norm: weight", weight, np.ones(channels, x.dtype))
+    beta = _of_shape("batch_norm: bias", bias, np.zeros(channels, x.dtype))
+    running_mean = _of_shape("batch_norm: running_mean", running_mean, np.zeros(channels)).data
+    running_var = _of_shape("batch_norm: running_var", running_var, np.zeros(channels)).data
+
+    def by_channel(a):
+        return np.moveaxis(a, 0, -1).reshape(channels, n)
+
+    def as_given(rows):
+        return np.moveaxis(rows.reshape(channels, *places, examples), -1, 0)
+
+    if training:
+        normal, deviation, mean, variance = _standardize(by_channel(x.data), eps)
+        if n:
+            running_mean += momentum * (mean - running_mean)
+            running_var += momentum * (variance * n / (n - 1) - running_var)
+    else:
+        deviation = np.sqrt(running_var + eps).astype(x.dtype)[:, None]
+        normal = (by_channel(x.data) - running_mean.astype(x.dtype)[:, None]) / deviation
+    scale = gamma.data[:, None]
+
+    def grad_x(d):
+        g = by_channel(d) * scale
+        return as_given(_standardize_backward(g, normal, deviation) if training else g / deviation)
+
+    return record(
+        as_given(normal * scale + beta.data[:, None]),
+        (x, grad_x),
+        (gamma, lambda d: (by_channel(d) * normal).sum(axis=1)),
+        (beta, lambda d: by_channel(d).sum(axis=1)),
+    )
 
 
 def dropout(input, p=0.5, training=True, generator=None):
@@ -373,6 +516,22 @@ def _times_log(share, log_p):
     return np.multiply(share, log_p, out=np.zeros_like(log_p), where=share != 0)
 
 
+def _standardize(rows, eps):
+    """Return rows with mean 0 and variance 1, their √(σ² + ε) as a column, their means and their biased variances."""
+    average = np.full(rows.shape[1], 1 / max(rows.shape[1], 1), rows.dtype)  # a mean is a product with this
+    mean = rows @ average
+    centred = rows - mean[:, None]
+    variance = (centred * centred) @ average
+    deviation = np.sqrt(variance + eps)[:, None]
+    return centred / deviation, deviation, mean, variance
+
+
+def _standardize_backward(g, normal, deviation):
+    """Return (g − mean(g) − x̂ mean(g ⊙ x̂))/√(σ² + ε), row by row."""
+    average = np.full(g.shape[1], 1 / max(g.shape[1], 1), g.dtype)
+    return (g - (g @ average)[:, None] - normal * ((g * normal) @ average)[:, None]) / deviation
+
+
 def _floating(value):
     """Return ``value`` as a tensor of floating-point numbers; integers take the default dtype."""
     tensor = as_tensor(value)
@@ -388,6 +547,14 @@ def _factor(name, value, like):
         return np.broadcast_to(factor, like.shape)
     except ValueError:
         raise ValueError(f"{name} of shape {factor.shape} does not broadcast to {like.shape}") from None
+
+
+def _of_shape(name, value, default):
+    """Return ``value`` as a tensor in the shape of ``default``, or that constant where it is ``None``."""
+    tensor = as_tensor(default if value is None else value)
+    if tensor.shape != default.shape:
+        raise ValueError(f"{name} must have shape {default.shape}, got {tensor.shape}")
+    return tensor
 
 
 def _rows(a):
@@ -428,3 +595,8 @@ def _reduce(loss, reduction, *slopes, n=None):
     divisor = (loss.size if n is None else n) if reduction == "mean" else 1
     total = loss.sum() / loss.dtype.type(divisor)
     return record(total, *[(t, lambda d, s=slope: d / s.dtype.type(divisor) * s) for t, slope in slopes])
+
+
+# Operations whose modules stand beside them in files of their own
+
+from nnlib.conv import adaptive_avg_pool2d, avg_pool2d, conv1d, conv2d, max_pool2d  # noqa: E402, F401

@@ -1,4 +1,4 @@
-"""The modules of a multi-layer perceptron: the linear layer, the activations, dropout."""
+"""The modules that most networks share: linear layer, activations, dropout, embedding, normalisation, residual."""
 
 import math
 
@@ -7,6 +7,7 @@ import numpy as np
 from nnlib import functional as F
 from nnlib import init, settings
 from nnlib.module import Module, Parameter
+from nnlib.tensor import as_tensor
 
 
 class Linear(Module):
@@ -74,6 +75,155 @@ class Dropout(Module):
 
     def extra_repr(self):
         return f"p={self.p}"
+
+
+class Embedding(Module):
+    """A learned vector for each index: a row of ``weight``; see :func:`nnlib.functional.embedding`.
+
+    Args:
+        num_embeddings: how many indices there are, V.
+        embedding_dim: the length of each vector, D.
+        padding_idx: an index in [−V, V) whose vector starts as 0 and is not learned.
+
+    Attributes:
+        weight: the vectors, shape (V, D). First drawn from the standard normal distribution.
+
+    Raises:
+        ValueError: if a size is not a positive integer, or too large for memory.
+        IndexError: if ``padding_idx`` is out of range.
+    """
+
+    def __init__(self, num_embeddings, embedding_dim, padding_idx=None):
+        weight = empty("Embedding", num_embeddings=num_embeddings, embedding_dim=embedding_dim)
+        if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
+            raise IndexError(
+                f"Embedding: padding_idx must be in [{-num_embeddings}, {num_embeddings}), got {padding_idx}"
+            )
+        self.num_embeddings, self.embedding_dim, self.padding_idx = num_embeddings, embedding_dim, padding_idx
+        self.weight = init.normal_(Parameter(weight))
+        if padding_idx is not None:
+            self.weight.data[padding_idx] = 0
+
+    def forward(self, input):
+        return F.embedding(input, self.weight, self.padding_idx)
+
+    def extra_repr(self):
+        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
+        return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
+
+
+class LayerNorm(Module):
+    """Each example with mean 0 and variance 1, then scaled and shifted; see :func:`nnlib.functional.layer_norm`.
+
+    Args:
+        normalized_shape: the sizes of the dimensions that are normalised together, or the size of the only one.
+        eps: ε ≥ 0, which keeps the denominator from vanishing.
+        elementwise_affine: whether to learn a scale and a shift.
+        bias: whether to learn the shift.
+
+    Attributes:
+        weight: γ, shape ``normalized_shape``, first 1; or ``None``.
+        bias: β, in the same shape, first 0; or ``None``.
+
+    Raises:
+        ValueError: if a size is not a positive integer, or they are too large for memory.
+    """
+
+    def __init__(self, normalized_shape, eps=1e-5, elementwise_affine=True, bias=True):
+        shape = tuple(normalized_shape) if isinstance(normalized_shape, tuple | list) else (normalized_shape,)
+        ones = empty("LayerNorm", **{f"normalized_shape[{i}]": size for i, size in enumerate(shape)})
+        self.normalized_shape, self.eps = ones.shape, eps
+        self.weight = init.constant_(Parameter(ones), 1) if elementwise_affine else None
+        self.bias = Parameter(np.zeros_like(ones)) if elementwise_affine and bias else None
+
+    def forward(self, input):
+        return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
+
+    def extra_repr(self):
+        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.weight is not None}"
+
+
+class BatchNorm1d(Module):
+    """Each channel with mean 0 and variance 1 over the batch, then scaled and shifted; in evaluation over all batches.
+
+    For inputs of shape (N, C) or (N, C, L); see :func:`nnlib.functional.batch_norm`.
+
+    Args:
+        num_features: channels C.
+        eps: ε ≥ 0, which keeps the denominator from vanishing.
+        momentum: share of each batch in the new running values, in [0, 1]; ``None`` for the mean over all batches.
+        affine: whether to learn a scale and a shift.
+        track_running_stats: whether to keep running values; without them every batch is normalised by its own.
+
+    Attributes:
+        weight: γ, shape (C,), first 1; or ``None``.
+        bias: β, shape (C,), first 0; or ``None``.
+        running_mean, running_var: the running μ and σ², shape (C,), first 0 and 1; or ``None``.
+        num_batches_tracked: how many batches they have seen; or ``None``.
+
+    Raises:
+        ValueError: if ``num_features`` is not a positive integer, or too large for memory; when called, if the input
+            has another shape, or only one value per channel to train on.
+    """
+
+    layouts = ("NC", "NCL")
+
+    def __init__(self, num_features, eps=1e-5, momentum=0.1, affine=True, track_running_stats=True):
+        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        ones = init.constant_(Parameter(empty(type(self).__name__, num_features=num_features)), 1)
+        self.weight = ones if affine else None
+        self.bias = Parameter(np.zeros_like(ones.data)) if affine else None
+        self.running_mean = np.zeros_like(ones.data) if track_running_stats else None
+        self.running_var = np.ones_like(ones.data) if track_running_stats else None
+        self.num_batches_tracked = np.array(0) if track_running_stats else None
+
+    def forward(self, input):
+        shape = np.shape(input)
+        if len(shape) not in map(len, self.layouts) or shape[1] != self.num_features:
+            expected = f"{' or '.join(self.layouts)} with C = {self.num_features}"
+            raise ValueError(f"{type(self).__name__}: input must be laid out as {expected}, got shape {shape}")
+        running, training, momentum = (self.running_mean, self.running_var), self.training, self.momentum
+        if self.num_batches_tracked is None:
+            training = True
+        elif momentum is None:
+            momentum = 1 / (1 + int(self.num_batches_tracked))
+        output = F.batch_norm(input, *running, self.weight, self.bias, training, momentum, self.eps)
+        if self.training and self.num_batches_tracked is not None:
+            self.num_batches_tracked += 1
+        return output
+
+    def extra_repr(self):
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.weight is not None}, "
+            f"track_running_stats={self.num_batches_tracked is not None}"
+        )
+
+
+class BatchNorm2d(BatchNorm1d):
+    """:class:`BatchNorm1d` for images, shape (N, C, H, W): each channel over the batch and all places."""
+
+    layouts = ("NCHW",)
+
+
+class Residual(Module):
+    """x + module(x): the module learns what to change, and the gradient has a way around it.
+
+    Raises:
+        TypeError: if ``module`` is not a module.
+        ValueError: when called, if the module changes the shape.
+    """
+
+    def __init__(self, module):
+        if not isinstance(module, Module):
+            raise TypeError(f"Residual: module must be a Module, got {type(module).__name__}")
+        self.module = module
+
+    def forward(self, input):
+        input = as_tensor(input)
+        change = self.module(input)
+        if change.shape != input.shape:
+            raise ValueError(f"Residual: module made shape {change.shape} of {input.shape}; they must be the same")
+        return input + change
 
 
 class ReLU(Module):
@@ -178,11 +328,16 @@ def empty(owner, **sizes):
     Raises:
         ValueError: if a size is not a positive integer, or the array would take more than 16 GiB.
     """
-    for name, size in sizes.items():
-        if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
-            raise ValueError(f"{owner}: {name} must be an integer ≥ 1, got {size!r}")
+    check_sizes(owner, **sizes)
     dtype = settings.get_default_dtype()
     if (needed := math.prod(map(int, sizes.values())) * dtype.itemsize) > 2**34:
         shape = " × ".join(f"{name} = {size}" for name, size in sizes.items())
         raise ValueError(f"{owner}: {shape} would take {needed / 2**30:,.0f} GiB, more than 16 GiB")
     return np.empty(tuple(sizes.values()), dtype)
+
+
+def check_sizes(owner, least=1, **sizes):
+    """Refuse, with a ValueError, named sizes that are not integers ≥ ``least``."""
+    for name, size in sizes.items():
+        if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < least:
+            raise ValueError(f"{owner}: {name} must be an integer ≥ {least}, got {size!r}")
