@@ -75,7 +75,7 @@ def curves():
         compute,
         [
             Control("activation", list(CURVES), default="sigmoid"),
-            Control("alpha", [0.01, 0.1, 0.25, 0.5, 1.0], label="α (leaky ReLU and ELU only)", default=0.1),
+            Control("alpha", [0.01, 0.1, 0.25, 0.5, 1.0], label="α (leaky, ELU)", default=0.1),
             Control("z", np.arange(-6, 6.5, 0.5), label="look at z", default=1.0),
         ],
         [

@@ -268,32 +268,42 @@ def _z(z):
 
 
 def _line(name, w, b, box=BOX):
-    """The ends of w·x + b = 0 in the square box, and of an arrow along w to the side of class 1; nan where w = 0."""
-    w = np.asarray(w, dtype=float)
+    """The line w·x + b = 0 in the square box, an arrow along w, and where to write what it says; nan where w = 0."""
+    w, size = np.asarray(w, dtype=float), box[1] - box[0]
     if not w.any():
-        nowhere = np.full(2, np.nan)
-        return _ends(name, np.full((2, 2), np.nan), nowhere, nowhere)
-    unit = w / np.linalg.norm(w)
-    centre = np.full(2, np.mean(box))
-    foot = centre - (unit @ centre + b / np.linalg.norm(w)) * unit  # the point of the line nearest to the middle
-    reach = 2 * (box[1] - box[0]) * np.array([-unit[1], unit[0]])
-    ends = np.stack([foot - reach, foot + reach], axis=1)
-    return _ends(name, ends, foot, foot + 0.13 * (box[1] - box[0]) * unit)
+        line = foot = tip = side = np.full((2, 2), np.nan)
+    else:
+        unit = w / np.linalg.norm(w)
+        along = np.array([-unit[1], unit[0]])
+        centre = np.full(2, np.mean(box))
+        near = centre - (unit @ centre + b / np.linalg.norm(w)) * unit  # the point of the line nearest to the middle
+        line = near + np.outer([-2 * size, 2 * size], along)
+        foot, tip = [near], [near + 0.13 * size * unit]
+        side = _upper_end(near, along, box) + np.outer([-0.09 * size, 0.09 * size], unit)
+    places = {"": line, "foot": foot, "tip": tip, "side": side}
+    values = {f"{name}_{key}{axis}": np.array(at)[:, i] for key, at in places.items() for i, axis in enumerate("xy")}
+    return values | {f"{name}_says": ["ŷ = 0", "ŷ = 1"]}
 
 
-def _ends(name, line, foot, tip):
-    sides = np.stack([foot - 0.7 * (tip - foot), foot + 1.5 * (tip - foot)], axis=1)  # where 0 and 1 are written
-    values = {"x": line[0], "y": line[1], "fx": foot[0], "fy": foot[1], "tx": tip[0], "ty": tip[1]}
-    values |= {"side_x": sides[0], "side_y": sides[1], "side": ["ŷ = 0", "ŷ = 1"]}
-    return {f"{name}_{key}": value for key, value in values.items()}
+def _upper_end(near, along, box):
+    """The upper end of the part of a line that lies in the box, drawn in a little; nan if none does."""
+    steps = np.linspace(-1, 1, 401) * (box[1] - box[0])
+    places = near + np.outer(steps, along)
+    inside = places[((places > box[0]) & (places < box[1])).all(axis=1)]
+    if not len(inside):
+        return np.full(2, np.nan)
+    top = inside[inside[:, 1].argmax()]
+    return top + 0.2 * (inside.mean(axis=0) - top)
 
 
 def _line_marks(name, color, dash=False):
-    line = Line(f"{name}_x", f"{name}_y", color=color, dash=dash)
+    """The line; unless it is dashed, with its arrow and what it says on either side."""
+    x, y = f"{name}_x", f"{name}_y"
     if dash:
-        return [line]
-    arrow = Segments(f"{name}_fx", f"{name}_fy", f"{name}_tx", f"{name}_ty", color=color, arrow=True)
-    return [line, arrow, Text(f"{name}_side_x", f"{name}_side_y", f"{name}_side", color=color)]
+        return [Line(x, y, color=color, dash=True)]
+    arrow = Segments(f"{name}_footx", f"{name}_footy", f"{name}_tipx", f"{name}_tipy", color=color, arrow=True)
+    says = Text(f"{name}_sidex", f"{name}_sidey", f"{name}_says", color=color)
+    return [Line(x, y, color=color), arrow, says]
 
 
 def _scatter(*marks, title="", ring=False, size=4.5):
