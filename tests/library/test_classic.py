@@ -1,4 +1,6 @@
-"""The perceptron: what it can learn, what it cannot, and Novikoff's bound on its mistakes."""
+"""The classic machines: what each can do, what it cannot, and the theorems that say so."""
+
+from itertools import product
 
 import numpy as np
 import pytest
@@ -6,9 +8,181 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import nnlib as nn
-from nnlib.classic import Perceptron
+from nnlib.classic import RBM, HebbianMemory, McCullochPitts, Perceptron, circuit
 
 CORNERS, XOR = nn.data.xor()
+
+# The unit of McCulloch and Pitts, and its circuits
+
+
+@pytest.mark.parametrize(
+    ("unit", "y"),
+    [
+        (McCullochPitts([1, 1], threshold=2), [0, 0, 0, 1]),
+        (McCullochPitts([1, 1], threshold=1), [0, 1, 1, 1]),
+        (McCullochPitts([-1, -1], threshold=0), [1, 0, 0, 0]),
+        (McCullochPitts([1, -1], threshold=1), [0, 0, 1, 0]),
+    ],
+    ids=["and", "or", "nor", "and not"],
+)
+def test_unit_fires_where_its_inputs_reach_the_threshold(unit, y):
+    assert unit(CORNERS).tolist() == y
+
+
+def test_unit_answers_any_shape_of_inputs():
+    majority = McCullochPitts([1, 1, 1], threshold=2)
+    x = np.random.default_rng(0).integers(2, size=(4, 5, 3))
+    np.testing.assert_array_equal(majority(x), x.sum(axis=-1) >= 2)
+    assert majority([1, 0, 1]) == 1
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3])
+def test_circuit_computes_every_boolean_function(n):
+    """All 2, 4, 16 and 256 of them."""
+    inputs = np.array(list(product((0, 1), repeat=n)), dtype=int).reshape(2**n, n)
+    for table in product((0, 1), repeat=2**n):
+        computes = circuit(table)
+        assert computes(inputs).tolist() == list(table)
+        assert [int(computes(x)) for x in inputs] == list(table)
+
+
+@given(st.data())
+def test_circuit_of_many_inputs_has_a_unit_for_each_one_of_its_table(data):
+    n = data.draw(st.integers(4, 7))
+    table = data.draw(st.lists(st.integers(0, 1), min_size=2**n, max_size=2**n))
+    computes = circuit(table)
+    assert len(computes.hidden) == sum(table)
+    assert all(set(unit.weights.tolist()) <= {-1, 1} for unit in [*computes.hidden, computes.output])
+    assert computes(list(product((0, 1), repeat=n))).tolist() == table
+
+
+@pytest.mark.parametrize("weights", [[0.5, 1], ["1", 1], [None, 1]], ids=str)
+def test_unit_refuses_weights_that_are_no_integers(weights):
+    with pytest.raises(ValueError, match=f"weights and threshold must be integers, got {weights[0]!r}"):
+        McCullochPitts(weights, 1)
+
+
+def test_unit_refuses_a_threshold_that_is_no_integer():
+    with pytest.raises(ValueError, match=r"weights and threshold must be integers, got 0\.5"):
+        McCullochPitts([1], 0.5)
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        ([[0, 2]], r"x must be 0 and 1, got \[2\]"),
+        ([0, 1, 1], r"x must have shape \(…, 2\), got \(3,\)"),
+        (1, r"got \(\)"),
+    ],
+)
+def test_unit_refuses_inputs_that_do_not_fit(x, message):
+    with pytest.raises(ValueError, match=message):
+        McCullochPitts([1, 1], 1)(x)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ([0, 1, 1], r"truth_table must have 2ⁿ values, got shape \(3,\)"),
+        ([], r"truth_table must have 2ⁿ values, got shape \(0,\)"),
+        ([[0, 1], [1, 0]], r"truth_table must have 2ⁿ values, got shape \(2, 2\)"),
+        ([0, -1], r"truth_table must be 0 and 1, got \[-1\]"),
+    ],
+)
+def test_circuit_refuses_what_is_no_truth_table(table, message):
+    with pytest.raises(ValueError, match=message):
+        circuit(table)
+
+
+# The Hebbian memory
+
+
+def signs(seed, *shape):
+    return np.random.default_rng(seed).choice([-1.0, 1.0], shape)
+
+
+def test_weights_are_the_sum_of_the_patterns_products():
+    patterns = signs(0, 3, 6)
+    expected = sum(np.outer(x, x) for x in patterns) - 3 * np.eye(6)
+    np.testing.assert_array_equal(HebbianMemory(6).store(patterns).weight, expected)
+    np.testing.assert_array_equal(HebbianMemory(6).store(patterns[0]).store(patterns[1:]).weight, expected)
+
+
+@pytest.mark.parametrize("synchronous", [False, True])
+def test_memory_recalls_a_pattern_of_which_a_fifth_is_wrong(synchronous):
+    patterns = signs(1, 8, 200)
+    memory = HebbianMemory(200).store(patterns)
+    for x in patterns:
+        corrupted = np.where(np.arange(200) < 40, -x, x)
+        np.testing.assert_array_equal(memory.recall(corrupted, synchronous=synchronous), x)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(2, 30), st.integers(1, 8))
+def test_energy_falls_with_every_change_of_one_unit(seed, n, patterns):
+    memory = HebbianMemory(n).store(signs(seed, patterns, n))
+    rest = memory.recall(signs(seed + 1, n), sweeps=10_000)
+    path = np.array(memory.path)
+    assert (np.diff(memory.energy(path)) < 0).all()
+    assert (np.abs(np.diff(path, axis=0)).sum(axis=1) == 2).all()
+    np.testing.assert_array_equal(path[-1], rest)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(2, 30), st.integers(1, 8))
+def test_memory_comes_to_rest_where_no_unit_wants_to_change(seed, n, patterns):
+    memory = HebbianMemory(n).store(signs(seed, patterns, n))
+    rest = memory.recall(signs(seed + 1, n), sweeps=10_000)
+    assert (memory.weight @ rest * rest >= 0).all()
+
+
+def test_units_that_all_follow_at_once_may_go_to_and_fro():
+    memory = HebbianMemory(2).store([1, 1])
+    memory.recall([1, -1], synchronous=True, sweeps=3)
+    assert np.array(memory.path).tolist() == [[1, -1], [-1, 1], [1, -1], [-1, 1]]
+
+
+def test_unit_that_receives_nothing_stays():
+    np.testing.assert_array_equal(HebbianMemory(3).recall([1, -1, 1]), [1, -1, 1])
+
+
+def test_energy_is_half_the_sum_over_connections():
+    memory, s = HebbianMemory(4).store(signs(2, 2, 4)), signs(3, 4)
+    pairs = sum(memory.weight[i, j] * s[i] * s[j] for i in range(4) for j in range(i))
+    assert memory.energy(s) == -pairs
+    assert memory.energy([s, s]).tolist() == [-pairs, -pairs]
+
+
+def test_recall_follows_the_generator_and_leaves_its_input():
+    memory, start = HebbianMemory(30).store(signs(4, 20, 30)), signs(5, 30)
+    held, paths = start.copy(), []
+    for seed in (1, 1, 2):
+        memory.recall(start, generator=np.random.default_rng(seed))
+        paths.append(np.array(memory.path).tolist())
+    assert paths[0] == paths[1] != paths[2]
+    np.testing.assert_array_equal(start, held)
+
+
+@pytest.mark.parametrize("values", [[1, 0, 1], [1, -1], [[[1, 1, 1]]], [1, np.nan, 1], 1], ids=str)
+@pytest.mark.parametrize("method", ["store", "recall", "energy"])
+def test_memory_refuses_what_is_no_pattern_of_its_size_and_keeps_what_it_knows(method, values):
+    memory = HebbianMemory(3).store([1, 1, -1])
+    held = memory.weight.copy()
+    with pytest.raises(ValueError, match=r"must be −1 and 1 in the shape \(3,\) or \(patterns, 3\), got shape"):
+        getattr(memory, method)(values)
+    np.testing.assert_array_equal(memory.weight, held)
+
+
+def test_memory_recalls_one_state_at_a_time():
+    with pytest.raises(ValueError, match=r"recall takes one state, of shape \(3,\), got \(2, 3\)"):
+        HebbianMemory(3).recall([[1, 1, 1], [1, 1, 1]])
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.0])
+def test_memory_refuses_a_size_that_is_no_positive_integer(size):
+    with pytest.raises(ValueError, match=f"size must be an integer ≥ 1, got {size}"):
+        HebbianMemory(size)
+
+
+# The perceptron
 
 
 @st.composite
@@ -161,3 +335,131 @@ def test_refuses_data_that_do_not_fit_and_keeps_what_it_learned(X, y, message):
     with pytest.raises(ValueError, match=message):
         perceptron.fit(X, y)
     assert perceptron.weight.tolist() == learned and perceptron.converged
+
+
+# The restricted Boltzmann machine, with all its states counted out
+
+STATES = np.array(list(product((0.0, 1.0), repeat=5)))
+DATA = np.array([[1.0, 1, 1, 0, 0], [0, 0, 0, 1, 1], [1, 0, 1, 0, 1]])
+
+
+def machine(seed=0, scale=1.0):
+    """Return a machine whose weights and biases are large enough to matter."""
+    rng = np.random.default_rng(seed)
+    rbm = RBM(5, 3, generator=rng)
+    rbm.weight[:], rbm.visible_bias[:], rbm.hidden_bias[:] = (scale * rng.normal(size=s) for s in ((3, 5), 5, 3))
+    return rbm
+
+
+def joint(rbm):
+    """Return p(v, h) for every v and every h."""
+    h = np.array(list(product((0.0, 1.0), repeat=len(rbm.hidden_bias))))
+    score = (STATES @ rbm.visible_bias)[:, None] + h @ rbm.hidden_bias + STATES @ rbm.weight.T @ h.T
+    return h, np.exp(score) / np.exp(score).sum()
+
+
+def log_likelihood(rbm, data):
+    _, p = joint(rbm)
+    index = (data @ 2 ** np.arange(4, -1, -1)).astype(int)
+    return np.log(p.sum(axis=1)[index]).mean()
+
+
+def test_free_energy_gives_the_probability_of_what_is_seen():
+    rbm = machine()
+    _, p = joint(rbm)
+    unnormalised = np.exp(-rbm.free_energy(STATES))
+    np.testing.assert_allclose(unnormalised / unnormalised.sum(), p.sum(axis=1))
+
+
+def test_layers_have_their_conditional_probabilities():
+    rbm = machine()
+    h, p = joint(rbm)
+    np.testing.assert_allclose(rbm.hidden_probabilities(STATES), p @ h / p.sum(axis=1, keepdims=True))
+    np.testing.assert_allclose(rbm.visible_probabilities(h), p.T @ STATES / p.sum(axis=0)[:, None])
+
+
+def test_gradient_is_the_slope_of_the_exact_log_likelihood():
+    rbm = machine()
+    _, p = joint(rbm)
+    exact = [  # linear in the samples' shares, so each state counts with its probability
+        sum(share * slope for share, slope in zip(p.sum(axis=1), slopes, strict=True))
+        for slopes in zip(*(rbm.gradient(DATA, v[None]) for v in STATES), strict=True)
+    ]
+    for parameter, slope in zip((rbm.weight, rbm.visible_bias, rbm.hidden_bias), exact, strict=True):
+        for index in np.ndindex(parameter.shape):
+            held, ends = parameter[index], []
+            for step in (1e-5, -1e-5):
+                parameter[index] = held + step
+                ends.append(log_likelihood(rbm, DATA))
+            parameter[index] = held
+            assert slope[index] == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-6, abs=1e-9)
+
+
+def test_long_sampling_visits_states_as_often_as_they_are_probable():
+    rbm = machine(scale=0.5)
+    _, p = joint(rbm)
+    samples = rbm.sample(np.zeros((20_000, 5)), steps=30)
+    counts = np.bincount((samples @ 2 ** np.arange(4, -1, -1)).astype(int), minlength=32)
+    np.testing.assert_allclose(counts / 20_000, p.sum(axis=1), atol=0.01)
+
+
+@pytest.mark.parametrize("k", [1, 3])
+def test_contrastive_divergence_makes_the_data_likely(k):
+    """From all states alike, log 1/32, to near the best there is, log 1/3."""
+    rbm = RBM(5, 4, generator=np.random.default_rng(0))
+    before = log_likelihood(rbm, DATA)
+    rbm.fit(np.repeat(DATA, 10, axis=0), epochs=800, lr=0.1, k=k, batch_size=10)
+    assert before == pytest.approx(-np.log(32), abs=0.1)
+    assert log_likelihood(rbm, DATA) > -np.log(3) - 0.3
+    assert rbm.errors[-1] < 0.2 * rbm.errors[0]
+
+
+def test_one_update_of_contrastive_divergence_is_its_formula():
+    rbm, other = machine(7), machine(7)
+    rbm.fit(DATA, epochs=1, lr=0.3, k=2, batch_size=3)
+    v = DATA[other.generator.permutation(3)]
+    slopes = other.gradient(v, other.sample(v, 2))
+    np.testing.assert_allclose(rbm.weight, other.weight + 0.3 * slopes[0])
+    np.testing.assert_allclose(rbm.visible_bias, other.visible_bias + 0.3 * slopes[1])
+    np.testing.assert_allclose(rbm.hidden_bias, other.hidden_bias + 0.3 * slopes[2])
+
+
+def test_reconstruction_goes_up_and_down_once():
+    rbm = machine()
+    h = 1 / (1 + np.exp(-(DATA @ rbm.weight.T + rbm.hidden_bias)))
+    np.testing.assert_allclose(rbm.reconstruct(DATA), 1 / (1 + np.exp(-(h @ rbm.weight + rbm.visible_bias))))
+
+
+def test_machine_learns_the_same_from_the_same_seed():
+    weights = [RBM(5, 3, np.random.default_rng(s)).fit(DATA, 5).weight.tolist() for s in (1, 1, 2)]
+    assert weights[0] == weights[1] != weights[2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"X": DATA[:, :3]}, r"X must have shape \(n, 5\) with n ≥ 1, got \(3, 3\)"),
+        ({"X": DATA[:0]}, r"X must have shape \(n, 5\) with n ≥ 1, got \(0, 5\)"),
+        ({"X": DATA[0]}, r"X must have shape \(n, 5\) with n ≥ 1, got \(5,\)"),
+        ({"X": DATA + 0.1}, "X must lie between 0 and 1"),
+        ({"X": DATA * np.nan}, "X must lie between 0 and 1"),
+        ({"epochs": 0}, "epochs must be an integer ≥ 1, got 0"),
+        ({"lr": 0.0}, "lr must be a finite number > 0, got 0.0"),
+        ({"k": 0}, "k must be an integer ≥ 1, got 0"),
+        ({"batch_size": 2.0}, "batch_size must be an integer ≥ 1, got 2.0"),
+    ],
+    ids=range(9),
+)
+def test_machine_refuses_a_bad_argument_and_learns_nothing(arguments, message):
+    rbm = machine()
+    before = rbm.weight.copy()
+    with pytest.raises(ValueError, match=message):
+        rbm.fit(**{"X": DATA, **arguments})
+    np.testing.assert_array_equal(rbm.weight, before)
+    assert rbm.errors == []
+
+
+@pytest.mark.parametrize(("sizes", "name"), [((0, 3), "visible"), ((3, -1), "hidden"), ((2.5, 3), "visible")])
+def test_machine_refuses_sizes_that_are_no_positive_integers(sizes, name):
+    with pytest.raises(ValueError, match=f"{name} must be an integer ≥ 1"):
+        RBM(*sizes)
