@@ -286,14 +286,11 @@ def _line(name, w, b, box=BOX):
 
 
 def _upper_end(near, along, box):
-    """The upper end of the part of a line that lies in the box, drawn in a little; nan if none does."""
-    steps = np.linspace(-1, 1, 401) * (box[1] - box[0])
-    places = near + np.outer(steps, along)
-    inside = places[((places > box[0]) & (places < box[1])).all(axis=1)]
-    if not len(inside):
-        return np.full(2, np.nan)
-    top = inside[inside[:, 1].argmax()]
-    return top + 0.2 * (inside.mean(axis=0) - top)
+    """The upper end of the part of a line that lies well inside the box; nan if none does."""
+    size = box[1] - box[0]
+    places = near + np.outer(np.linspace(-1, 1, 401) * size, along)
+    inside = places[(np.abs(places - np.mean(box)) < 0.33 * size).all(axis=1)]
+    return inside[inside[:, 1].argmax()] if len(inside) else np.full(2, np.nan)
 
 
 def _line_marks(name, color, dash=False):
