@@ -70,7 +70,39 @@ def spiral(n=100, noise=0.05, turns=1.0, generator=None):
     return _jitter(radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1), noise, generator), y
 
 
-# Real sets: X of shape (n, features), y of shape (n,), and the names of features and classes
+# Real sets: X of shape (n, features), y of shape (n,), and the names of the features
+
+
+def iris(features=None):
+    """Return 150 irises: length and width of sepal and petal in cm, and which is setosa 0, versicolor 1, virginica 2.
+
+    Source: Anderson (1935), Fisher (1936), as it comes with scikit-learn. Arguments and errors as
+    :func:`breast_cancer`.
+    """
+    from sklearn.datasets import load_iris
+
+    return _table(load_iris(), features)
+
+
+def wine(features=None):
+    """Return 178 wines: 13 measurements of each, and the cultivar of its grapes: 0, 1 or 2.
+
+    Source: Forina et al. (1988), as it comes with scikit-learn. Arguments and errors as :func:`breast_cancer`.
+    """
+    from sklearn.datasets import load_wine
+
+    return _table(load_wine(), features)
+
+
+def diabetes(features=None):
+    """Return 442 people with diabetes: 10 measurements of each, and a measure of how the disease went on in a year.
+
+    Source: Efron et al. (2004), as it comes with scikit-learn, in the units it was measured in. Arguments and errors
+    as :func:`breast_cancer`.
+    """
+    from sklearn.datasets import load_diabetes
+
+    return _table(load_diabetes(scaled=False), features)
 
 
 def breast_cancer(features=None):
@@ -91,12 +123,8 @@ def breast_cancer(features=None):
     """
     from sklearn.datasets import load_breast_cancer
 
-    bunch = load_breast_cancer()
-    names = [str(name) for name in bunch.feature_names]
-    wanted = names if features is None else list(features)
-    if unknown := [name for name in wanted if name not in names]:
-        raise ValueError(f"breast_cancer has no feature {unknown[0]!r}; its features are {names}")
-    return bunch.data[:, [names.index(name) for name in wanted]], 1 - bunch.target, wanted
+    X, malignant, names = _table(load_breast_cancer(), features)
+    return X, 1 - malignant, names
 
 
 def digits():
@@ -108,6 +136,54 @@ def digits():
 
     bunch = load_digits()
     return bunch.data / 16.0, bunch.target
+
+
+def mnist1d():
+    """Return MNIST-1D, digits drawn as lines of 40 numbers: X_train (4000, 40), X_test (1000, 40), y_train, y_test.
+
+    Each is one of ten templates, padded, scaled, shifted, sheared and made noisy. It takes a network that knows about
+    neighbours to tell them apart. The numbers are the same ones in each call.
+    Source: Greydanus and Kobak (2024); templates and steps as in their package ``mnist1d`` (Apache License 2.0).
+    """
+    random = np.random.RandomState(42)  # theirs
+    templates = np.array(_MNIST1D, dtype=float)
+    templates -= templates.mean(axis=1, keepdims=True)
+    templates /= 6 * templates.std(axis=1, keepdims=True)
+    templates -= templates[:, :1]
+    X = np.array([_mnist1d_example(template, random) for template in templates for _ in range(500)])
+    order = random.permutation(len(X))
+    X, y = (X[order] - X.mean()) / X.std(), np.repeat(np.arange(10), 500)[order]
+    return X[:4000], X[4000:], y[:4000], y[4000:]
+
+
+_MNIST1D = [
+    [5, 6, 6.5, 6.75, 7, 7, 7, 7, 6.75, 6.5, 6, 5],
+    [5, 3, 3, 3.4, 3.8, 4.2, 4.6, 5, 5.4, 5.8, 5, 5],
+    [5, 6, 6.5, 6.5, 6, 5.25, 4.75, 4, 3.5, 3.5, 4, 5],
+    [5, 6, 6.5, 6.5, 6, 5, 5, 6, 6.5, 6.5, 6, 5],
+    [5, 4.4, 3.8, 3.2, 2.6, 2.6, 5, 5, 5, 5, 5, 5],
+    [5, 3, 3, 3, 3, 5, 6, 6.5, 6.5, 6, 4.5, 5],
+    [5, 4, 3.5, 3.25, 3, 3, 3, 3, 3.25, 3.5, 4, 5],
+    [5, 7, 7, 6.6, 6.2, 5.8, 5.4, 5, 4.6, 4.2, 5, 5],
+    [5, 4, 3.5, 3.5, 4, 5, 5, 4, 3.5, 3.5, 4, 5],
+    [5, 4, 3.5, 3.5, 4, 5, 5, 5, 5, 4.7, 4.3, 5],
+]
+
+
+def _mnist1d_example(template, random):
+    from scipy.ndimage import gaussian_filter
+
+    x = np.concatenate([template + 1e-8, np.zeros(36 + int(25 * random.rand()))])
+    x = _resampled(x, 72) * (1 + 0.4 * (random.rand() - 0.5))
+    x = np.roll(x, random.choice(48))
+    background = gaussian_filter(0.25 * random.randn(72), 2)
+    x = np.where(x != 0, x, background) + 0.02 * random.randn(72)
+    x = x - 0.75 * (random.rand() - 0.5) * np.linspace(-0.5, 0.5, 72)
+    return _resampled(x, 40)
+
+
+def _resampled(x, n):
+    return np.interp(np.linspace(0, 1, n), np.linspace(0, 1, len(x)), x)
 
 
 # Preparing
@@ -164,6 +240,15 @@ def batches(X, y, batch_size, shuffle=True, drop_last=False, generator=None):
     for start in range(0, n - n % batch_size if drop_last else n, batch_size):
         rows = order[start : start + batch_size]
         yield X[rows], y[rows]
+
+
+def _table(bunch, features):
+    """Return X, y and the names of the features wanted, from one of scikit-learn's sets."""
+    names = [str(name) for name in bunch.feature_names]
+    wanted = names if features is None else list(features)
+    if unknown := [name for name in wanted if name not in names]:
+        raise ValueError(f"there is no feature {unknown[0]!r}; the features are {names}")
+    return bunch.data[:, [names.index(name) for name in wanted]], bunch.target, wanted
 
 
 def _jitter(X, std, generator):

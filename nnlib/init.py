@@ -71,6 +71,25 @@ def kaiming_normal_(tensor, a=0.0, mode="fan_in", nonlinearity="leaky_relu", gen
     return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity), generator)
 
 
+def orthogonal_(tensor, gain=1.0, generator=None):
+    """Fill with a random orthogonal matrix Q times ``gain``, and return the tensor: QᵀQ = 1, or QQᵀ = 1 if Q is wide.
+
+    It keeps the length of a signal, and of a gradient, exactly. A tensor of more dimensions is filled as a matrix with
+    as many rows. Source: Saxe, McClelland and Ganguli (2014).
+
+    Raises:
+        ValueError: for a tensor of fewer than two dimensions.
+    """
+    if tensor.ndim < 2:
+        raise ValueError(f"orthogonal_ needs a weight of at least 2 dimensions, got shape {tensor.shape}")
+    normal = settings.get_generator(generator).normal(size=(tensor.shape[0], math.prod(tensor.shape[1:])))
+    wide = normal.shape[0] < normal.shape[1]
+    q, r = np.linalg.qr(normal.T if wide else normal)
+    q *= np.sign(np.diag(r))  # so that no orthogonal matrix is likelier than another
+    tensor.data[...] = gain * (q.T if wide else q).reshape(tensor.shape)
+    return tensor
+
+
 def calculate_gain(nonlinearity, param=None):
     """Return the factor by which weights must grow to make up for what an activation takes from the signal.
 

@@ -1,9 +1,12 @@
 """Data: shapes and shares, the same numbers for the same seed, and splits that lose nothing."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn import datasets
 
 import nnlib as nn
 from nnlib import data
@@ -109,16 +112,56 @@ def test_breast_cancer_counts_212_malignant_tumours_as_1():
     assert (y == 1).sum() == 212
 
 
-def test_breast_cancer_gives_the_features_asked_for_in_that_order():
-    X, _, names = data.breast_cancer(["mean texture", "mean radius"])
-    everything, _, _ = data.breast_cancer()
-    assert names == ["mean texture", "mean radius"]
-    np.testing.assert_array_equal(X, everything[:, [1, 0]])
+@pytest.mark.parametrize(
+    ("real", "loaded", "y"),
+    [
+        (data.iris, datasets.load_iris(), datasets.load_iris().target),
+        (data.wine, datasets.load_wine(), datasets.load_wine().target),
+        (data.diabetes, datasets.load_diabetes(scaled=False), datasets.load_diabetes().target),
+        (data.breast_cancer, datasets.load_breast_cancer(), 1 - datasets.load_breast_cancer().target),
+    ],
+    ids=["iris", "wine", "diabetes", "breast_cancer"],
+)
+def test_real_set_is_scikit_learns(real, loaded, y):
+    X, labels, names = real()
+    np.testing.assert_array_equal(X, loaded.data)
+    np.testing.assert_array_equal(labels, y)
+    assert names == list(loaded.feature_names)
 
 
-def test_breast_cancer_names_an_unknown_feature():
-    with pytest.raises(ValueError, match=r"no feature 'radius'; its features are .*'mean radius'"):
-        data.breast_cancer(["radius"])
+REAL = {"iris": data.iris, "wine": data.wine, "diabetes": data.diabetes, "breast_cancer": data.breast_cancer}
+every_real = pytest.mark.parametrize("real", REAL.values(), ids=REAL)
+
+
+@every_real
+def test_real_set_gives_the_features_asked_for_in_that_order(real):
+    everything, _, names = real()
+    X, _, chosen = real([names[3], names[0]])
+    assert chosen == [names[3], names[0]]
+    np.testing.assert_array_equal(X, everything[:, [3, 0]])
+
+
+@every_real
+def test_real_set_names_an_unknown_feature(real):
+    with pytest.raises(ValueError, match=r"there is no feature 'charm'; the features are \['"):
+        real(["charm"])
+
+
+def test_mnist1d_is_the_one_of_its_authors():
+    """What their package mnist1d 0.0.2 makes by default: all labels, and each 200th example."""
+    X_train, X_test, y_train, y_test = data.mnist1d()
+    assert X_train.shape == (4000, 40) and X_test.shape == (1000, 40)
+    with np.load(Path(__file__).with_name("mnist1d.npz")) as theirs:
+        np.testing.assert_array_equal([*y_train, *y_test], theirs["y"])
+        np.testing.assert_allclose(np.concatenate([X_train, X_test])[::200], theirs["X"], atol=1e-12)
+
+
+def test_mnist1d_leaves_random_numbers_alone():
+    state = np.random.get_state()[1].tolist()  # noqa: NPY002
+    first = nn.manual_seed(0).bit_generator.state
+    data.mnist1d()
+    assert np.random.get_state()[1].tolist() == state  # noqa: NPY002
+    assert nn.settings.get_generator().bit_generator.state == first
 
 
 @given(n=st.integers(2, 60), share=st.floats(0.01, 0.99))

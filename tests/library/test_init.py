@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import nnlib as nn
 from nnlib import init
@@ -68,6 +70,20 @@ def test_normal_numbers_have_their_moments(name):
     np.testing.assert_allclose(moments, [0, 1, 0, 3], atol=0.06)
 
 
+@given(rows=st.integers(1, 9), columns=st.lists(st.integers(1, 4), min_size=1, max_size=3), gain=st.floats(0.1, 10))
+def test_orthogonal_matrix_times_its_transpose_is_gain_squared(rows, columns, gain):
+    w = init.orthogonal_(weight(rows, *columns), gain).data.reshape(rows, -1)
+    product = w @ w.T if rows <= w.shape[1] else w.T @ w
+    np.testing.assert_allclose(product, gain**2 * np.eye(min(w.shape)), atol=1e-10)
+
+
+def test_orthogonal_matrices_are_all_equally_likely():
+    """Then each element has mean 0 and variance 1/n, also those on the diagonal."""
+    drawn = np.array([init.orthogonal_(weight(3, 3)).data for _ in range(4000)])
+    np.testing.assert_allclose(drawn.mean(axis=0), 0, atol=0.04)
+    np.testing.assert_allclose(drawn.var(axis=0), 1 / 3, atol=0.02)
+
+
 @pytest.mark.parametrize("fill", [init.zeros_, lambda w: init.constant_(w, 0.0)])
 def test_zeros_and_constants_fill(fill):
     np.testing.assert_array_equal(fill(weight(2, 3)).data, np.zeros((2, 3)))
@@ -92,14 +108,15 @@ def test_filling_keeps_float32():
     assert init.kaiming_normal_(w).dtype == np.float32
 
 
-@pytest.mark.parametrize("fill", [init.uniform_, init.normal_, init.xavier_uniform_, init.kaiming_normal_])
+@pytest.mark.parametrize("fill", [init.uniform_, init.normal_, init.kaiming_normal_, init.orthogonal_])
 def test_generator_decides_the_numbers(fill):
     first, again = (fill(weight(2, 3), generator=np.random.default_rng(4)).data for _ in range(2))
     np.testing.assert_array_equal(first, again)
 
 
 @pytest.mark.parametrize(
-    "fill", [init.xavier_uniform_, init.xavier_normal_, init.kaiming_uniform_, init.kaiming_normal_]
+    "fill",
+    [init.xavier_uniform_, init.xavier_normal_, init.kaiming_uniform_, init.kaiming_normal_, init.orthogonal_],
 )
 def test_vector_has_no_fans(fill):
     w = weight(3)

@@ -274,6 +274,8 @@ INITS = {
     for shape in ((5, 3), (4, 3, 2, 2))
 }
 
+ORTHOGONALS = {"square": (4, 4), "tall": (5, 3), "wide": (3, 5), "kernel": (4, 2, 3, 3)}
+
 TRAININGS = {
     "classifier, Adam": (
         lambda nn: nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 8), nn.GELU(), nn.Linear(8, 4)),

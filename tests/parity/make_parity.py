@@ -37,6 +37,13 @@ class Recorder(torch.Tensor):
         return self
 
 
+class Seeded(torch.Tensor):
+    """A tensor that is filled with NumPy's normal numbers of seed 0."""
+
+    def normal_(self, mean, std, generator=None):
+        return self.copy_(torch.tensor(np.random.default_rng(0).normal(mean, std, tuple(self.shape))))
+
+
 def functions():
     for name, (function, draws, options) in cases.FUNCTIONS.items():
         arrays = cases.draw(name, **draws)
@@ -76,6 +83,9 @@ def inits():
         yield f"gain of {gain}", {}, {"gain": np.array(torch.nn.init.calculate_gain(*gain))}
     for name, (fill, shape) in cases.INITS.items():
         yield name, {}, fill(torch.nn.init, torch.empty(shape).as_subclass(Recorder)).drawn
+    for name, shape in cases.ORTHOGONALS.items():
+        weight = torch.nn.init.orthogonal_(torch.empty(shape).as_subclass(Seeded), gain=1.5)
+        yield f"orthogonal {name}", {}, {"weight": np.asarray(weight)}
 
 
 def trainings():

@@ -99,6 +99,13 @@ def test_initialiser_draws_from_pytorchs_distribution(name):
     np.testing.assert_allclose(weight.data, expected, rtol=1e-9)
 
 
+@pytest.mark.parametrize("name", cases.ORTHOGONALS)
+def test_orthogonal_matrix_is_pytorchs_from_the_same_normal_numbers(name):
+    weight = nn.Tensor(np.empty(cases.ORTHOGONALS[name]))
+    nn.init.orthogonal_(weight, gain=1.5, generator=np.random.default_rng(0))
+    assert_same({"weight": weight.data}, "inits", f"orthogonal {name}")
+
+
 def public(space):
     """Return the functions and classes of one of nnlib's modules that PyTorch has too, as "space.name"."""
     names = vars(getattr(LIBRARY, space, None) or getattr(LIBRARY.optim, space))
