@@ -40,7 +40,7 @@ def test_there_are_chapters():
 def test_opens_with_a_title_and_a_hidden_setup_cell(chapter):
     title, setup = CHAPTERS[chapter].cells[:2]
     assert title.cell_type == "markdown" and re.match(rf"# {int(chapter[:2])} \w", title.source)
-    assert re.search(r"\d+ minutes|\d+ hours?", title.source)
+    assert re.search(r"\b(minutes|hours?)\b", title.source)
     assert setup.cell_type == "code" and "remove-cell" in setup.metadata.get("tags", [])
 
 
