@@ -29,6 +29,7 @@ from nnlib.layers import (
 )
 from nnlib.losses import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss, NLLLoss
 from nnlib.module import LoadError, Module, ModuleList, Parameter, Sequential
+from nnlib.recurrent import GRU, LSTM, RNN
 from nnlib.settings import get_default_dtype, manual_seed, no_grad, set_default_dtype
 from nnlib.tensor import Tensor
 from nnlib.train import accuracy, evaluate, fit
@@ -37,6 +38,9 @@ from nnlib.utils import load, save
 __all__ = [
     "ELU",
     "GELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "AdaptiveAvgPool2d",
     "AvgPool2d",
     "BCELoss",
