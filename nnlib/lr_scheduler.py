@@ -318,7 +318,7 @@ class ReduceLROnPlateau(LRScheduler):
             raise ValueError(f"threshold_mode must be 'rel' or 'abs', got {threshold_mode!r}")
         if not 0 <= factor < 1:
             raise ValueError(f"factor must be in [0, 1), got {factor}")
-        self.min_lrs = _one_per_group("min_lr", min_lr, optimizer)
+        self.min_lrs = [not_negative("min_lr", least) for least in _one_per_group("min_lr", min_lr, optimizer)]
         self.mode, self.factor, self.threshold_mode = mode, factor, threshold_mode
         self.threshold, self.eps = not_negative("threshold", threshold), not_negative("eps", eps)
         self.patience, self.cooldown = integer("patience", patience, least=0), integer("cooldown", cooldown, least=0)
@@ -328,10 +328,11 @@ class ReduceLROnPlateau(LRScheduler):
 
     def step(self, metrics):
         """Judge the epoch by the number that should improve, the validation loss mostly."""
+        metric = float(metrics)
         self.last_epoch += 1
         self.num_bad_epochs += 1
-        if self._is_better(float(metrics)):
-            self.best, self.num_bad_epochs = float(metrics), 0
+        if self._is_better(metric):
+            self.best, self.num_bad_epochs = metric, 0
         if self.cooldown_counter > 0:
             self.cooldown_counter -= 1
             self.num_bad_epochs = 0

@@ -114,7 +114,7 @@ def fit(model, data, loss_fn, optimizer, epochs, *, batch_size=32, metric=None, 
             answers = [callback(history) for callback in callbacks]
             if any(answers):
                 break
-    if best is not None:
+    if patience is not None and best is not None:
         model.load_state_dict(best)
     model.eval()
     return history

@@ -185,6 +185,7 @@ def test_sequence_refuses_a_state_with_other_schedules_and_changes_nothing(chang
             "threshold_mode must be 'rel' or 'abs', got 'r'",
         ),
         (lambda o: lr_scheduler.ReduceLROnPlateau(o, min_lr=[0.1]), "min_lr must be one for all, or one for each of 2"),
+        (lambda o: lr_scheduler.ReduceLROnPlateau(o, min_lr=-0.1), "min_lr must be a finite number ≥ 0, got -0.1"),
         (lambda o: lr_scheduler.SequentialLR(o, [], []), "SequentialLR needs at least one schedule"),
         (
             lambda o: lr_scheduler.SequentialLR(o, [lr_scheduler.StepLR(o, 1)], [3]),
@@ -213,6 +214,14 @@ def test_refuses_a_function_that_turns_negative_and_stays_in_its_epoch():
     with pytest.raises(ValueError, match=r"lr_lambda\(2\) must be a finite number ≥ 0, got -1"):
         schedule.step()
     assert schedule.last_epoch == 1 and schedule.get_last_lr() == [0.0]
+
+
+def test_plateau_refuses_what_is_no_number_and_counts_no_epoch():
+    schedule = lr_scheduler.ReduceLROnPlateau(optimizer())
+    before = schedule.state_dict()
+    with pytest.raises(TypeError):
+        schedule.step(None)
+    assert schedule.state_dict() == before
 
 
 @pytest.mark.parametrize("wrong", [None, 0.1, nn.Linear(1, 1)], ids=str)
