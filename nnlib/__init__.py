@@ -5,6 +5,13 @@
 """
 
 from nnlib import classic, data, functional, init, optim, utils
+from nnlib.attention import (
+    CausalBlock,
+    MultiheadAttention,
+    PositionalEncoding,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 from nnlib.conv import AdaptiveAvgPool2d, AvgPool2d, Conv1d, Conv2d, MaxPool2d
 from nnlib.layers import (
     ELU,
@@ -47,6 +54,7 @@ __all__ = [
     "BCEWithLogitsLoss",
     "BatchNorm1d",
     "BatchNorm2d",
+    "CausalBlock",
     "Conv1d",
     "Conv2d",
     "CrossEntropyLoss",
@@ -64,8 +72,10 @@ __all__ = [
     "MaxPool2d",
     "Module",
     "ModuleList",
+    "MultiheadAttention",
     "NLLLoss",
     "Parameter",
+    "PositionalEncoding",
     "ReLU",
     "Residual",
     "Sequential",
@@ -75,6 +85,8 @@ __all__ = [
     "Softplus",
     "Tanh",
     "Tensor",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "accuracy",
     "classic",
     "data",

@@ -599,4 +599,5 @@ def _reduce(loss, reduction, *slopes, n=None):
 
 # Operations whose modules stand beside them in files of their own
 
+from nnlib.attention import scaled_dot_product_attention  # noqa: E402, F401
 from nnlib.conv import adaptive_avg_pool2d, avg_pool2d, conv1d, conv2d, max_pool2d  # noqa: E402, F401

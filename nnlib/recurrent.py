@@ -134,9 +134,9 @@ def gru(input, h_0, weight_ih, weight_hh, bias_ih=None, bias_hh=None):
     The gates are r, z = σ(W_ih x_t + b_ih + W_hh h_{t−1} + b_hh), and the proposal is
     n = tanh(W_ih x_t + b_ih + r ⊙ (W_hh h_{t−1} + b_hh)), each from its own rows; the order of the rows is r, z, n.
 
-    Gradients, from the last step to the first: dh = d_t + z_{t+1} ⊙ dh_{t+1} + W_hhᵀ δ_{t+1} and ν = dh ⊙ (1 − z)(1 − n²)
-    give δ_t = (ν ⊙ (W_hh h_{t−1} + b_hh) r(1 − r), dh ⊙ (h_{t−1} − n) z(1 − z), ν ⊙ r); towards the input the last is ν
-    alone. Those of the weights then are as in :func:`rnn`. Source: Cho et al. (2014).
+    Gradients, from last step to first: dh = d_t + z_{t+1} ⊙ dh_{t+1} + W_hhᵀ δ_{t+1} and ν = dh ⊙ (1 − z)(1 − n²)
+    give δ_t = (ν ⊙ (W_hh h_{t−1} + b_hh) r(1 − r), dh ⊙ (h_{t−1} − n) z(1 − z), ν ⊙ r); towards the input the last is
+    ν alone. Those of the weights then are as in :func:`rnn`. Source: Cho et al. (2014).
 
     Args:
         input: x, shape (L, N, I): L steps of N sequences.
