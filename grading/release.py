@@ -63,13 +63,15 @@ def practice_page(exercise_set):
     parts = [
         f"# {exercise_set.title}",
         exercise_set.introduction,
-        f'Work here, or in the <a href="../../exercises/{stem}.ipynb" download>notebook of these exercises</a>, '
-        "which checks your answers as you go. Every exercise starts from these lines:",
+        "Read them here and work in the "
+        f'<a href="../../exercises/{stem}.ipynb" download>notebook of these exercises</a>, which checks your answers '
+        f"as you go. A beginner needs about {exercise_set.time} for all of them. Every exercise starts from these lines:",
         _fence("code-block python", exercise_set.imports),
     ]
     for exercise in exercise_set.exercises:
         parts += [
             f"## {exercise.number} {exercise.title}",
+            f"*About {exercise.minutes} minutes.*",
             _fence("exercise", f":label: {exercise.label}\n:nonumber:\n\n{exercise.text}"),
             _fence("code-block python", exercise.stub),
             *(_fence(f"dropdown Hint {i}", hint) for i, hint in enumerate(exercise.hints, start=1)),
@@ -95,14 +97,14 @@ def student_notebook(exercise_set, address):
     ]
     for exercise in exercise_set.exercises:
         points = f"{exercise.points} point{'s' if exercise.points > 1 else ''}"
-        text = f"## {exercise.number} {exercise.title} ({points})\n\n{exercise.text}"
+        heading = f"## {exercise.number} {exercise.title} ({points}, about {exercise.minutes} minutes)"
         hints = "\n\n".join(
             f"<details><summary>Hint {i}</summary>\n\n{hint}\n\n</details>"
             for i, hint in enumerate(exercise.hints, start=1)
         )
         checks = f'{exercise.public_checks}\nprint("Exercise {exercise.number}: all checks passed.")'
         cells += [
-            _markdown(f"{exercise.label}-text", f"{text}\n\n{hints}"),
+            _markdown(f"{exercise.label}-text", f"{heading}\n\n{exercise.text}\n\n{hints}"),
             _code(exercise.label, exercise.stub, solution=True, locked=False),
             _code(f"{exercise.label}-checks", checks, points=exercise.points),
         ]

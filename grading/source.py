@@ -1,7 +1,7 @@
 """Reads an exercise set from its MyST source and says precisely where a malformed one is wrong.
 
 A source is a title, an introduction, one cell of imports, and a section `## Title` for each exercise. A section
-holds, in any order, `{exercise}` (the text), `{hint}` two or three times, `{solution}` (the reasoning) and code
+holds, in any order, `{exercise}` (the text, and the minutes a beginner needs), `{hint}` two or three times, `{solution}` (the reasoning) and code
 cells: the answer (`nbgrader: {solution: true}`), its checks (`nbgrader: {grade: true, points: 3}`), and typical
 wrong answers (`tags: [wrong]`), which are run after the answer and replace what they define.
 
@@ -59,6 +59,7 @@ class Exercise:
     label: str
     number: str
     title: str
+    minutes: int
     text: str
     hints: tuple[str, ...]
     answer: str
@@ -98,6 +99,12 @@ class ExerciseSet:
     introduction: str
     imports: str
     exercises: tuple[Exercise, ...]
+
+    @property
+    def time(self):
+        """The time that a beginner needs for all of them, in words."""
+        hours, minutes = divmod(sum(exercise.minutes for exercise in self.exercises), 60)
+        return " ".join(filter(None, [f"{hours} h" if hours else "", f"{minutes} min" if minutes else ""]))
 
 
 def read_all(folder=ROOT / "exercises"):
@@ -228,6 +235,7 @@ class _Reader:
 
         [text], [answer], [checks], [solution] = (parts[role] for role in ("exercise", "answer", "checks", "solution"))
         self._check_label(text, solution, complain)
+        self._check_positive("minutes", text.options.get("minutes"), text, complain)
         for block in (text, *parts["hint"]):
             if _MYST_ONLY.search(block.body):
                 complain(block.line, "a directive or role, which the student's notebook cannot show")
@@ -238,6 +246,7 @@ class _Reader:
             label=name,
             number=number,
             title=title,
+            minutes=text.options.get("minutes"),
             text=text.body,
             hints=tuple(hint.body for hint in parts["hint"]),
             answer=answer.body,
@@ -260,8 +269,9 @@ class _Reader:
         if not regions or len(_MARK.findall(answer.body)) != 2 * len(regions):
             complain(answer.line, "the answer needs '### BEGIN SOLUTION' … '### END SOLUTION', in pairs")
         for region in regions:
-            if len(region[2].split()) < 3 or '"' in region[2] or "\\" in region[2]:
-                complain(answer.line, "after '### BEGIN SOLUTION:' say what to write, without double quotes or \\")
+            if len(region[2].split()) < 3 or '"' in region[2] or "\\" in region[2] or region[2][-1] in ".?!":
+                message = "after '### BEGIN SOLUTION:' say what to write, without double quotes, \\ or a final stop"
+                complain(answer.line, message)
         self._parse(answer, complain)
 
     def _check_checks(self, checks, complain):
@@ -273,9 +283,11 @@ class _Reader:
         for node in asserts:
             if node.msg is None:
                 complain(checks.line, f"this assert has no message: {ast.unparse(node)}")
-        points = checks.options["nbgrader"].get("points")
-        if not (isinstance(points, int) and points > 0):
-            complain(checks.line, f"points must be a positive whole number, got {points!r}")
+        self._check_positive("points", checks.options["nbgrader"].get("points"), checks, complain)
+
+    def _check_positive(self, name, value, block, complain):
+        if not (isinstance(value, int) and value > 0):
+            complain(block.line, f"{name} must be a positive whole number, got {value!r}")
 
     def _check_wrong(self, cells, complain):
         names = [cell.options.get("name") for cell in cells]

@@ -26,6 +26,7 @@ import numpy as np
 
 ```{exercise}
 :label: ex-double
+:minutes: 15
 
 Write `double(x)`.
 ```
@@ -139,6 +140,15 @@ def test_the_practice_page_holds_each_exercise_with_stub_hints_and_solution(exer
             assert part in page
 
 
+def test_page_and_notebook_say_how_long_an_exercise_takes_and_the_page_how_long_all_take(book):
+    (book / "exercises" / "03_doubling.md").write_text(SOURCE.replace(":minutes: 15", ":minutes: 65"))
+    main(book)
+    page = (book / "pages/practice/03_doubling.md").read_text()
+    assert "*About 65 minutes.*" in page
+    assert "about 1 h 5 min for all of them" in page
+    assert "about 65 minutes" in (book / "_build/extra/exercises/03_doubling.ipynb").read_text()
+
+
 @SETS
 def test_the_student_notebook_is_valid_and_says_first_how_to_work(exercise_set):
     notebook = student_notebook(exercise_set, ADDRESS)
@@ -241,6 +251,7 @@ MALFORMED = {
     "no title": ("# Exercises: doubling", "Doubling", "03_doubling.md:1: the source must begin with its title"),
     "no imports": ("```{code-cell}\nimport numpy as np\n```", "", "03_doubling.md:1: before the first exercise"),
     "no label": (":label: ex-double\n", "", "03_doubling.md:11: Double: the label must be ex- and"),
+    "no minutes": (":minutes: 15\n", "", "03_doubling.md:11: ex-double: minutes must be a positive whole number, got"),
     "no exercise": (
         "{exercise}\n:label: ex-double",
         "{note}",
@@ -249,15 +260,16 @@ MALFORMED = {
     "unknown block": (
         "```{hint}\nAdd.\n",
         "```{tip}\nAdd.\n",
-        "03_doubling.md:35: ex-double: a block that does not belong",
+        "03_doubling.md:36: ex-double: a block that does not belong",
     ),
     "no answer": ("{solution: true}", "{}", "03_doubling.md:9: ex-double: needs one answer cell"),
-    "no marks": ("    ### END SOLUTION\n", "", "03_doubling.md:17: ex-double: the answer needs '### BEGIN SOLUTION'"),
-    "nothing to write": (": return twice x", "", "03_doubling.md:17: ex-double: after '### BEGIN SOLUTION:' say"),
+    "no marks": ("    ### END SOLUTION\n", "", "03_doubling.md:18: ex-double: the answer needs '### BEGIN SOLUTION'"),
+    "nothing to write": (": return twice x", "", "03_doubling.md:18: ex-double: after '### BEGIN SOLUTION:' say"),
+    "a final stop": ("return twice x", "return twice x.", "ex-double: after '### BEGIN SOLUTION:' say"),
     "no checks": ("{grade: true, points: 3}", "{}", "03_doubling.md:9: ex-double: needs one check cell"),
-    "no points": (", points: 3", "", "03_doubling.md:26: ex-double: points must be a positive whole number, got None"),
+    "no points": (", points: 3", "", "03_doubling.md:27: ex-double: points must be a positive whole number, got None"),
     "silent assert": (', "Twice 2 is 4."', "", "ex-double: this assert has no message: assert double(2) == 4"),
-    "open tests": ("### END HIDDEN TESTS\n", "", "03_doubling.md:26: ex-double: the checks need '### BEGIN HIDDEN"),
+    "open tests": ("### END HIDDEN TESTS\n", "", "03_doubling.md:27: ex-double: the checks need '### BEGIN HIDDEN"),
     "one hint": ("```{hint}\nAdd.\n```\n", "", "03_doubling.md:9: ex-double: needs two or three {hint}, has 1"),
     "no solution": (
         "```{solution} ex-double\nA number plus itself.\n```",
@@ -278,18 +290,18 @@ MALFORMED = {
     "no reason": (
         ":reason: It is halved.\n",
         "",
-        "03_doubling.md:59: ex-double: the wrong answer 'half' needs a reason",
+        "03_doubling.md:60: ex-double: the wrong answer 'half' needs a reason",
     ),
-    "not YAML": ("It is halved.", "Halved: wrong.", "03_doubling.md:59: the options must be lines"),
-    "no value": (":reason: It is halved.", ":reason It is halved.", "03_doubling.md:59: the options must be lines"),
+    "not YAML": ("It is halved.", "Halved: wrong.", "03_doubling.md:60: the options must be lines"),
+    "no value": (":reason: It is halved.", ":reason It is halved.", "03_doubling.md:60: the options must be lines"),
     "not Python": (
         "return x / 2",
         "return x /",
-        "03_doubling.md:59: ex-double: this cell is not Python: invalid syntax",
+        "03_doubling.md:60: ex-double: this cell is not Python: invalid syntax",
     ),
     "MyST in text": ("Write `double(x)`.", "See {ref}`here`.", "03_doubling.md:11: ex-double: a directive or role"),
     "stray text": ("## Double\n", "## Double\n\nHello.\n", "03_doubling.md:11: Double: text outside a block"),
-    "open fence": ("Add.\n```\n", "Add.\n", "03_doubling.md:35: this {hint} is not closed before the next block"),
+    "open fence": ("Add.\n```\n", "Add.\n", "03_doubling.md:36: this {hint} is not closed before the next block"),
 }
 
 
