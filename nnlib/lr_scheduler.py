@@ -202,7 +202,7 @@ class CosineAnnealingLR(LRScheduler):
         if t == 0:
             return lr
         before, now = (1 + math.cos(math.pi * i / self.T_max) for i in (t - 1, t))
-        if (t - 1 - self.T_max) % (2 * self.T_max) == 0:  # at η_min, where nothing is left to multiply
+        if (t - 1) % (2 * self.T_max) == self.T_max:  # at η_min, where nothing is left to multiply
             return lr + (base_lr - self.eta_min) * now / 2
         return self.eta_min + (lr - self.eta_min) * now / before
 

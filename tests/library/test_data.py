@@ -59,9 +59,18 @@ def test_gaussians_lie_around_their_centers():
 
 def test_toy_sets_by_default_have_the_noise_of_the_book():
     X, y = data.gaussians(5000)
-    np.testing.assert_allclose((X - np.where(y == 1, 1, -1)[:, None]).std(axis=0), 0.5, atol=0.02)
+    noise = X - np.where(y == 1, 1, -1)[:, None]
+    np.testing.assert_allclose(noise.mean(axis=0), 0, atol=0.03)
+    np.testing.assert_allclose(noise.std(axis=0), 0.5, atol=0.02)
     X, y = data.circles(5000)
     np.testing.assert_allclose(X.var(axis=0), (1 + 0.5**2) / 4 + 0.1**2, atol=0.02)
+    X, y = data.spiral(5000)
+    np.testing.assert_allclose((X**2).sum(axis=1).mean(), 1 / 2 + 2 * 0.05**2, atol=0.02)
+
+
+@every_toy
+def test_toy_set_has_100_points_by_default(toy):
+    assert len(toy()[0]) == 100
 
 
 @pytest.mark.parametrize("centers", [[1, 2], [[1, 2, 3]], 5], ids=str)

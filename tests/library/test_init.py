@@ -96,6 +96,10 @@ def test_linear_starts_evenly_within_one_over_root_in_features():
         assert parameter.data.std() == pytest.approx(1 / 20 / math.sqrt(3), rel=0.1)
 
 
+def test_normal_numbers_without_deviation_are_the_mean():
+    np.testing.assert_array_equal(init.normal_(weight(2, 3), mean=0.5, std=0).data, np.full((2, 3), 0.5))
+
+
 def test_filling_is_in_place_returns_the_tensor_and_records_nothing():
     w = weight(2, 3)
     array = w.data

@@ -407,7 +407,7 @@ def test_evaluation_of_several_measures_is_a_list():
 
 
 def test_accuracy_is_the_share_of_rows_whose_highest_score_is_right():
-    assert nn.accuracy(np.array([[0.1, 0.9], [2.0, 1.0], [-1.0, -3.0], [0.0, 1.0]]), np.array([1, 0, 1, 0])) == 0.5
+    assert nn.accuracy(np.array([[0.1, 0.9], [2.0, 1.0], [-1.0, -3.0], [0.0, 1.0]]), np.array([1, 0, 1, 1])) == 0.75
 
 
 @pytest.mark.parametrize(
