@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
-import browser as chromium
 import pytest
 from built_book import BOOK
-from playwright.sync_api import Page, Response, sync_playwright
+from playwright.sync_api import Page, Response
 
 
 @dataclass
@@ -20,18 +19,6 @@ class Visit:
     foreign: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     console: list[str] = field(default_factory=list)
-
-
-@pytest.fixture(scope="session")
-def browser():
-    try:
-        path = chromium.find()
-    except RuntimeError as error:
-        pytest.fail(str(error))
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=chromium.ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")

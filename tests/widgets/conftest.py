@@ -4,25 +4,10 @@ import base64
 import json
 from pathlib import Path
 
-import browser as chromium
 import pytest
-from driver import Card
-from playwright.sync_api import sync_playwright
+from driver import ADDRESS, Card
 
 ROOT = Path(__file__).parents[2]
-ADDRESS = "http://book.test/"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    try:
-        path = chromium.find()
-    except RuntimeError as error:
-        pytest.fail(str(error))
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=chromium.ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@ import re
 
 from nnlib.widgets.panels import number
 
+ADDRESS = "http://book.test/"  # where the tests serve pages from memory
+
 
 def readings(widget, values):
     """The texts that a widget's readouts must show: its function computed afresh, formatted by Python."""

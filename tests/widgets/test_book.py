@@ -3,8 +3,7 @@
 from pathlib import Path
 
 import pytest
-from conftest import ADDRESS
-from driver import Card, readings, walks
+from driver import ADDRESS, Card, readings, walks
 from gallery import READY_MADE, widget
 
 ROOT = Path(__file__).parents[2]

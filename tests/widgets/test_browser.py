@@ -187,14 +187,21 @@ def test_pause_stops_playing(show):
     assert card.control("step").get_attribute("aria-valuetext") == "0 of 2"
 
 
-def test_a_shorter_run_ends_at_its_own_last_frame(show):
+def test_each_run_ends_at_its_own_last_frame(show):
     card = show(widget("network"))
+    for seed, last in ((2, 6), (0, 2)):
+        card.move({"seed": seed}, "mouse")
+        card.press("last")
+        assert card.control("step").get_attribute("aria-valuetext") == f"{last} of {last}"
+        assert card.readings() == readings(card.widget, {"seed": seed, "step": last})
+
+
+def test_another_run_starts_at_its_first_frame(show):
+    card = show(widget("network"))
+    card.press("next")
     card.move({"seed": 2}, "mouse")
-    card.press("last")
-    assert card.readings() == readings(card.widget, {"seed": 2, "step": 6})
-    card.move({"seed": 0}, "mouse")
-    assert card.control("step").get_attribute("aria-valuetext") == "2 of 2"
-    assert card.readings() == readings(card.widget, {"seed": 0, "step": 2})
+    assert card.control("step").get_attribute("aria-valuetext") == "0 of 6"
+    assert card.readings() == readings(card.widget, {"seed": 2, "step": 0})
 
 
 def test_marks_travel_to_the_next_step_and_arrive(show):
