@@ -29,14 +29,14 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
         attn_mask: M, in a shape that broadcasts to (..., L, S): numbers to add, or booleans that are true where a query
             may look. What may look nowhere receives 0.
         dropout_p: share of A that is dropped, in [0, 1]; always, so give 0 when not training.
-        is_causal: whether query i may look at keys 0 … i only.
+        is_causal: whether query i may look at keys 0 … i only, in place of ``attn_mask``.
         scale: used in place of 1/√E.
 
     Returns:
         Shape (..., L, E_v).
 
     Raises:
-        ValueError: if the shapes do not fit, or ``dropout_p`` is out of range.
+        ValueError: if the shapes do not fit, ``dropout_p`` is out of range, or there are both a mask and ``is_causal``.
         TypeError: if the mask holds integers.
     """
     name = "scaled_dot_product_attention"
@@ -46,9 +46,11 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
         raise ValueError(f"{name}: {shapes} must have shapes (..., L, E), (..., S, E) and (..., S, E_v)")
     if not 0 <= dropout_p <= 1:
         raise ValueError(f"{name}: dropout_p must be between 0 and 1, got {dropout_p}")
-    mask = _added(name, attn_mask, q.dtype, allowed=True)
     if is_causal:
-        mask = mask + causal_mask(q.shape[-2], k.shape[-2], q.dtype)
+        if attn_mask is not None:
+            raise ValueError(f"{name}: give attn_mask or is_causal, not both: add causal_mask() to the mask")
+        attn_mask = causal_mask(q.shape[-2], k.shape[-2], q.dtype)
+    mask = _added(name, attn_mask, q.dtype, allowed=True)
     a, scores_backward = _softmax_of_scores(name, q, k, mask, scale)
     kept = F.dropout(np.ones_like(a), dropout_p).data if dropout_p else None
     taken = a if kept is None else a * kept

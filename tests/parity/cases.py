@@ -35,6 +35,21 @@ def classes(count, *shape):
     return lambda rng: rng.integers(count, size=shape)
 
 
+def ties(*shape):
+    return lambda rng: rng.integers(3, size=shape).astype(float)
+
+
+def some_in_each_row(*shape):
+    """Booleans of which the first in each row is true, and the last of all is false."""
+
+    def draw(rng):
+        chosen = rng.random(shape) < 0.6
+        chosen[..., 0], chosen.flat[-1] = True, False
+        return chosen
+
+    return draw
+
+
 def plateau(count):
     """Draw numbers that fall, then waver around 0.1."""
     return lambda rng: 0.1 + np.exp(-np.arange(count) / 4) + 0.02 * rng.normal(size=count)
@@ -54,6 +69,12 @@ def case(function, *inputs, **options):
     drawn = {str(i): draw for i, draw in enumerate(inputs)}
     drawn |= {key: value for key, value in options.items() if callable(value)}
     return function, drawn, {key: value for key, value in options.items() if not callable(value)}
+
+
+def module(build, *inputs, call=lambda model, *inputs: model(*inputs), **options):
+    """Return a call of what ``build`` makes: inputs are drawn and get gradients, options such as masks get none."""
+    draws = {f"input {i}": draw for i, draw in enumerate(inputs)}
+    return build, draws | {f"option {key}": draw for key, draw in options.items()}, call
 
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -86,6 +107,64 @@ FUNCTIONS |= {
     "linear without bias": case("linear", normal(5, 3), normal(4, 3)),
     "linear of one example": case("linear", normal(3), normal(4, 3), normal(4)),
     "linear of a stack": case("linear", normal(2, 5, 3), normal(4, 3), normal(4)),
+}
+IMAGES = normal(2, 4, 6, 5)
+FUNCTIONS |= {
+    f"conv2d {options} {given}": case("conv2d", draw, normal(6, 4 // options.get("groups", 1), 3, 2), *bias, **options)
+    for options in [
+        {},
+        {"stride": 2},
+        {"stride": (1, 3), "padding": 1},
+        {"padding": (2, 1)},
+        {"padding": "valid"},
+        {"padding": "same"},
+        {"padding": "same", "dilation": (2, 3)},
+        {"dilation": 2, "padding": (0, 1)},
+        {"groups": 2},
+        {"stride": 2, "padding": (2, 0), "dilation": (1, 2), "groups": 2},
+    ]
+    for given, draw, bias in [("with bias", IMAGES, [normal(6)]), ("single, without bias", normal(4, 6, 5), [])]
+}
+FUNCTIONS |= {
+    f"conv1d {options}": case(
+        "conv1d", normal(2, 4, 9), normal(6, 4 // options.get("groups", 1), 3), normal(6), **options
+    )
+    for options in [{}, {"padding": "same", "dilation": 2}, {"stride": 2, "padding": 1, "groups": 2}]
+}
+FUNCTIONS |= {
+    f"{function} {options} {drawn}": case(function, draw, **options)
+    for drawn, draw in [("images", IMAGES), ("single, with ties", ties(4, 6, 5))]
+    for function, options in [
+        ("max_pool2d", {"kernel_size": 2}),
+        ("max_pool2d", {"kernel_size": 3, "stride": 1, "padding": 1}),
+        ("max_pool2d", {"kernel_size": (2, 3), "stride": (1, 2), "padding": (0, 1)}),
+        ("max_pool2d", {"kernel_size": 2, "stride": 1, "dilation": (3, 2)}),
+        ("avg_pool2d", {"kernel_size": 2}),
+        ("avg_pool2d", {"kernel_size": (3, 2), "stride": (1, 2), "padding": (1, 0)}),
+        ("adaptive_avg_pool2d", {"output_size": 1}),
+        ("adaptive_avg_pool2d", {"output_size": (4, 3)}),
+        ("adaptive_avg_pool2d", {"output_size": (None, 7)}),
+    ]
+}
+FUNCTIONS |= {
+    "embedding": case("embedding", classes(5, 3, 4), normal(5, 2)),
+    "embedding padding_idx": case("embedding", classes(3, 6), normal(3, 2), padding_idx=1),
+    "embedding padding_idx from the end": case("embedding", classes(3, 6), normal(3, 2), padding_idx=-1),
+    "layer_norm": case("layer_norm", normal(4, 2, 3), normalized_shape=(3,)),
+    "layer_norm over two": case("layer_norm", normal(4, 2, 3), normalized_shape=(2, 3), eps=0.5),
+}
+HEADS = normal(2, 3, 4, 6), normal(2, 3, 5, 6), normal(2, 3, 5, 2)
+FUNCTIONS |= {
+    f"attention {name}": case("scaled_dot_product_attention", *inputs, **options)
+    for name, inputs, options in [
+        ("", HEADS, {}),
+        ("of one head", (normal(4, 6), normal(5, 6), normal(5, 2)), {}),
+        ("causal", HEADS, {"is_causal": True}),
+        ("scale", HEADS, {"scale": 0.3}),
+        ("added mask", (*HEADS, normal(2, 1, 4, 5)), {}),
+        ("mask", HEADS, {"attn_mask": some_in_each_row(4, 5)}),
+        ("mask that lets one see nothing", HEADS, {"attn_mask": lambda rng: np.arange(4)[:, None] > np.arange(5)}),
+    ]
 }
 for reduction in REDUCTIONS:
     FUNCTIONS |= {
@@ -126,15 +205,15 @@ for reduction in REDUCTIONS:
             FUNCTIONS[name] = case("cross_entropy", wide(*shape), target, **options, reduction=reduction)
 
 MODULES = {
-    "Linear": (lambda nn: nn.Linear(3, 4), normal(5, 3)),
-    "Linear without bias": (lambda nn: nn.Linear(3, 4, bias=False), normal(5, 3)),
-    "Flatten": (lambda nn: nn.Sequential(nn.Flatten(), nn.Linear(6, 2)), normal(4, 2, 3)),
-    "Dropout in evaluation": (lambda nn: nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.5)).eval(), normal(5, 3)),
-    "nested": (
+    "Linear": module(lambda nn: nn.Linear(3, 4), normal(5, 3)),
+    "Linear without bias": module(lambda nn: nn.Linear(3, 4, bias=False), normal(5, 3)),
+    "Flatten": module(lambda nn: nn.Sequential(nn.Flatten(), nn.Linear(6, 2)), normal(4, 2, 3)),
+    "Dropout in evaluation": module(lambda nn: nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.5)).eval(), normal(5, 3)),
+    "nested": module(
         lambda nn: nn.Sequential(nn.Sequential(nn.Linear(3, 4), nn.Tanh()), nn.Identity(), nn.Linear(4, 2)),
         normal(5, 3),
     ),
-    "every activation": (
+    "every activation": module(
         lambda nn: nn.Sequential(
             *[nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4), nn.LeakyReLU(0.2), nn.Linear(4, 4), nn.ELU(0.7)],
             *[nn.Linear(4, 4), nn.Sigmoid(), nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4), nn.SiLU()],
@@ -142,6 +221,123 @@ MODULES = {
             *[nn.Linear(4, 4), nn.Softmax(dim=1), nn.Linear(4, 4), nn.LogSoftmax(dim=1)],
         ),
         normal(5, 4),
+    ),
+}
+MODULES |= {
+    "Conv2d": module(lambda nn: nn.Conv2d(4, 6, (3, 2), stride=2, padding=1), IMAGES),
+    "Conv2d same": module(lambda nn: nn.Conv2d(4, 6, 3, padding="same", dilation=2, groups=2, bias=False), IMAGES),
+    "Conv1d": module(lambda nn: nn.Conv1d(4, 6, 3, stride=2, padding=1), normal(2, 4, 9)),
+    "images": module(
+        lambda nn: nn.Sequential(
+            *[nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 6, 3), nn.BatchNorm2d(6)],
+            *[nn.GELU(), nn.AvgPool2d(2, stride=1), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(24, 3)],
+        ),
+        normal(3, 1, 10, 9),
+    ),
+    "Embedding": module(lambda nn: nn.Embedding(5, 2), classes(5, 3, 4)),
+    "Embedding padding_idx": module(lambda nn: nn.Embedding(3, 2, padding_idx=-1), classes(3, 6)),
+    "LayerNorm": module(lambda nn: nn.LayerNorm(3), normal(4, 2, 3)),
+    "LayerNorm over two, eps": module(lambda nn: nn.LayerNorm((2, 3), eps=0.5), normal(4, 2, 3)),
+    "LayerNorm without bias": module(lambda nn: nn.LayerNorm(3, bias=False), normal(5, 3)),
+    "LayerNorm without affine": module(lambda nn: nn.LayerNorm(3, elementwise_affine=False), normal(5, 3)),
+    "BatchNorm1d": module(lambda nn: nn.BatchNorm1d(3), normal(5, 3)),
+    "BatchNorm1d of sequences, eps, momentum": module(lambda nn: nn.BatchNorm1d(3, 0.5, 0.3), normal(4, 3, 2)),
+    "BatchNorm1d in evaluation": module(lambda nn: nn.BatchNorm1d(3, eps=0.5).eval(), normal(5, 3)),
+    "BatchNorm1d without momentum": module(lambda nn: nn.BatchNorm1d(3, momentum=None), normal(5, 3)),
+    "BatchNorm1d without affine": module(lambda nn: nn.BatchNorm1d(3, affine=False), normal(5, 3)),
+    "BatchNorm1d without running values": module(
+        lambda nn: nn.BatchNorm1d(3, track_running_stats=False).eval(), normal(5, 3)
+    ),
+    "BatchNorm2d": module(lambda nn: nn.BatchNorm2d(3), normal(4, 3, 2, 5)),
+    "BatchNorm2d of one image in evaluation": module(lambda nn: nn.BatchNorm2d(3).eval(), normal(1, 3, 2, 5)),
+}
+
+
+def recurrent(kind, sequence, states=None, **options):
+    """Return a call of a recurrent module, from states of this shape; LSTM takes and returns two of them, as a pair."""
+
+    def call(model, x, *hx):
+        return model(x, hx if kind == "LSTM" else hx[0]) if hx else model(x)
+
+    starts = [] if states is None else [normal(*states)] * (2 if kind == "LSTM" else 1)
+    return module(lambda nn: getattr(nn, kind)(3, 4, **options), normal(*sequence), *starts, call=call)
+
+
+MODULES |= {
+    f"{kind} {name} {more or ''}": recurrent(kind, *shapes, **options, **more)
+    for kind, more in [("RNN", {}), ("RNN", {"nonlinearity": "relu"}), ("LSTM", {}), ("GRU", {})]
+    for name, shapes, options in [
+        ("from nothing", [(5, 2, 3)], {}),
+        ("from states", [(5, 2, 3), (1, 2, 4)], {}),
+        ("in layers", [(2, 5, 3), (2, 2, 4)], {"bias": False, "num_layers": 2, "batch_first": True}),
+        ("both ways", [(5, 2, 3), (4, 2, 4)], {"bidirectional": True, "num_layers": 2}),
+        ("of one sequence", [(5, 3), (2, 4)], {"bidirectional": True}),
+    ]
+}
+
+SEQUENCES = normal(2, 4, 6), normal(2, 5, 6), normal(2, 5, 6)
+MODULES |= {
+    f"MultiheadAttention {name}": module(
+        lambda nn, made=made: nn.MultiheadAttention(6, 3, **made), *inputs, call=call, **options
+    )
+    for name, made, inputs, call, options in [
+        ("", {}, (normal(4, 2, 6), normal(5, 2, 6), normal(5, 2, 6)), lambda model, q, k, v: model(q, k, v), {}),
+        (
+            "of one sequence to itself, without bias",
+            {"bias": False},
+            (normal(4, 6),),
+            lambda model, x: model(x, x, x, need_weights=False),
+            {},
+        ),
+        (
+            "each head's weights, masks",
+            {"batch_first": True},
+            SEQUENCES,
+            lambda model, q, k, v, padding, mask: model(q, k, v, padding, attn_mask=mask, average_attn_weights=False),
+            {"padding": lambda rng: np.arange(5) > np.array([[3], [2]]), "mask": lambda rng: np.eye(4, 5, 1) > 0},
+        ),
+        (
+            "added masks",
+            {"batch_first": True},
+            SEQUENCES,
+            lambda model, q, k, v, padding, mask: model(q, k, v, padding, need_weights=False, attn_mask=mask),
+            {"padding": normal(2, 5), "mask": normal(4, 5)},
+        ),
+        (
+            "a mask for each head",
+            {"batch_first": True},
+            SEQUENCES,
+            lambda model, q, k, v, mask: model(q, k, v, need_weights=False, attn_mask=mask),
+            {"mask": lambda rng: ~some_in_each_row(6, 4, 5)(rng)},
+        ),
+    ]
+}
+
+
+def encoder_layer(nn, **options):
+    return nn.TransformerEncoderLayer(6, 2, dim_feedforward=5, dropout=0.0, **options)
+
+
+FUTURE = {"mask": lambda rng: np.triu(np.ones((4, 4), bool), 1)}
+MODULES |= {
+    "encoder layer": module(encoder_layer, normal(4, 2, 6)),
+    "encoder layer, pre-norm, causal": module(
+        lambda nn: encoder_layer(nn, norm_first=True, batch_first=True, activation="gelu", layer_norm_eps=0.1),
+        normal(2, 4, 6),
+        call=lambda model, x, mask: model(x, mask, is_causal=True),
+        **FUTURE,
+    ),
+    "encoder layer without bias, padding": module(
+        lambda nn: encoder_layer(nn, bias=False, batch_first=True),
+        normal(2, 4, 6),
+        call=lambda model, x, padding: model(x, src_key_padding_mask=padding),
+        padding=lambda rng: np.arange(4) > np.array([[3], [2]]),
+    ),
+    "encoder": module(
+        lambda nn: nn.TransformerEncoder(encoder_layer(nn, norm_first=True, batch_first=True), 2, nn.LayerNorm(6)),
+        normal(2, 4, 6),
+        call=lambda model, x, mask: model(x, mask),
+        **FUTURE,
     ),
 }
 
@@ -308,20 +504,51 @@ def run_function(library, function, options, arrays):
     return differentiate(library, output, {str(i): t for i, t in enumerate(inputs) if t.requires_grad})
 
 
-def run_module(library, build, arrays):
+def run_module(library, build, call, arrays):
+    """Return what comes out, the gradients, and the buffers afterwards; ``state_of(arrays)`` goes in first."""
     model = build(library.nn)
-    model.load_state_dict({name: library.tensor(a) for name, a in arrays.items() if name != "input"})
-    x = library.tensor(arrays["input"], requires_grad=True)
-    return differentiate(library, model(x), {"input": x, **dict(model.named_parameters())})
+    model.load_state_dict({name: library.tensor(a) for name, a in state_of(arrays).items()})
+    inputs = {
+        key: library.tensor(a, requires_grad=a.dtype.kind == "f") for key, a in arrays.items() if key[:6] == "input "
+    }
+    options = {key[7:]: library.tensor(a) for key, a in arrays.items() if key[:7] == "option "}
+    output = call(model, *inputs.values(), **options)
+    leaves = {key: x for key, x in inputs.items() if x.requires_grad} | dict(model.named_parameters())
+    learned = dict(model.named_parameters())
+    buffers = {f"{key} after": np.asarray(a) for key, a in model.state_dict().items() if key not in learned}
+    return differentiate(library, output, leaves) | buffers
+
+
+def state_of(arrays):
+    """Return those of a module's arrays that are its state; the others have names of two words."""
+    return {name: array for name, array in arrays.items() if " " not in name}
+
+
+def draw_state(state):
+    """Return how to draw arrays like those of a state: variances positive, counts whole."""
+
+    def drawing(name, value):
+        if name.endswith("num_batches_tracked"):
+            return classes(9)
+        return probabilities(*value.shape) if name.endswith("running_var") else normal(*value.shape)
+
+    return {name: drawing(name, value) for name, value in state.items()}
 
 
 def differentiate(library, output, leaves):
     """Return the outputs, and the gradients of their sum, weighted so that no two elements count alike."""
-    outputs = output if isinstance(output, tuple) else (output,)
+    outputs = flat(output)
     weights = [np.cos(np.arange(1.0, 1 + np.asarray(o.detach()).size)).reshape(tuple(o.shape)) for o in outputs]
     sum((o * library.tensor(w)).sum() for o, w in zip(outputs, weights, strict=True)).backward()
     results = {f"output {i}": np.asarray(o.detach()) for i, o in enumerate(outputs)}
     return results | {f"gradient of {name}": np.asarray(leaf.grad) for name, leaf in leaves.items()}
+
+
+def flat(output):
+    """Return the tensors in nested tuples; a module may also return ``None`` among them."""
+    if isinstance(output, tuple):
+        return [tensor for part in output for tensor in flat(part)]
+    return [] if output is None else [output]
 
 
 def run_optimizer(library, make, arrays):

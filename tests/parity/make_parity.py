@@ -51,10 +51,9 @@ def functions():
 
 
 def modules():
-    for name, (build, draw_input) in cases.MODULES.items():
-        draws = {key: cases.normal(*value.shape) for key, value in build(torch.nn).state_dict().items()}
-        arrays = cases.draw(name, input=draw_input, **draws)
-        yield name, arrays, cases.run_module(LIBRARY, build, arrays)
+    for name, (build, draws, call) in cases.MODULES.items():
+        arrays = cases.draw(name, **draws, **cases.draw_state(build(torch.nn).state_dict()))
+        yield name, arrays, cases.run_module(LIBRARY, build, call, arrays)
 
 
 def optimizers():

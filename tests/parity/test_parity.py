@@ -55,8 +55,20 @@ def test_function_and_its_gradients_are_pytorchs(name):
 
 @pytest.mark.parametrize("name", cases.MODULES)
 def test_module_loads_pytorchs_state_and_answers_alike(name):
-    build, _ = cases.MODULES[name]
-    assert_same(cases.run_module(LIBRARY, build, STORED["modules"][name]["given"]), "modules", name)
+    build, _, call = cases.MODULES[name]
+    assert_same(cases.run_module(LIBRARY, build, call, STORED["modules"][name]["given"]), "modules", name)
+
+
+@pytest.mark.parametrize("name", cases.MODULES)
+def test_state_of_module_leaves_as_pytorchs(name):
+    """It is the state that PyTorch was given, in names, order, shapes and dtypes: so PyTorch's modules load it too."""
+    model, state = cases.MODULES[name][0](nn), cases.state_of(STORED["modules"][name]["given"])
+    model.load_state_dict(state)
+    own = model.state_dict()
+    assert list(own) == list(state)
+    for key, array in own.items():
+        assert array.dtype == state[key].dtype
+        np.testing.assert_array_equal(array, state[key], strict=True)
 
 
 @pytest.mark.parametrize("name", cases.OPTIMIZERS)
