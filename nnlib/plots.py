@@ -4,11 +4,12 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
 
 from nnlib.colors import light
 
-CLASSES = LinearSegmentedColormap.from_list("classes", [light("class0"), "#f4f4f4", light("class1")])
+PALE = [0.5 + 0.5 * np.array(to_rgb(light(name))) for name in ("class0", "class1")]
+CLASSES = LinearSegmentedColormap.from_list("classes", [PALE[0], "#f7f7f7", PALE[1]])
 MARKERS = "osD^v"  # so that classes differ in shape too, not in colour alone
 
 
@@ -51,13 +52,13 @@ def separating_line(ax, weight, bias, color="ink", label=None, arrow=True):
 
 
 def regions(ax, predict, xlim, ylim, steps=200, levels=(0.5,)):
-    """Colour the plane by ``predict``, a function from points of shape (n, 2) to numbers between 0 and 1.
+    """Colour the plane in steps of a tenth by ``predict``, a function from points (n, 2) to numbers from 0 to 1.
 
     ``levels`` are drawn as lines, labelled if there is more than one.
     """
     xx, yy = np.meshgrid(np.linspace(*xlim, steps), np.linspace(*ylim, steps))
     values = np.asarray(predict(np.c_[xx.ravel(), yy.ravel()])).reshape(xx.shape)
-    ax.imshow(values, origin="lower", extent=(*xlim, *ylim), cmap=CLASSES, vmin=0, vmax=1, alpha=0.45, aspect="auto")
+    ax.contourf(xx, yy, values, levels=np.linspace(0, 1, 11), cmap=CLASSES)
     lines = ax.contour(xx, yy, values, levels=levels, colors=light("ink"), linewidths=1.5)
     if len(levels) > 1:
         ax.clabel(lines, fmt="%g", fontsize=9)
