@@ -65,7 +65,8 @@ def practice_page(exercise_set):
         exercise_set.introduction,
         "Read them here and work in the "
         f'<a href="../../exercises/{stem}.ipynb" download>notebook of these exercises</a>, which checks your answers '
-        f"as you go. A beginner needs about {exercise_set.time} for all of them. Every exercise starts from these lines:",
+        f"as you go. A beginner needs about {exercise_set.time} for all of them.",
+        "Every exercise starts from these lines:",
         _fence("code-block python", exercise_set.imports),
     ]
     for exercise in exercise_set.exercises:

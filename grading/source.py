@@ -1,9 +1,10 @@
 """Reads an exercise set from its MyST source and says precisely where a malformed one is wrong.
 
 A source is a title, an introduction, one cell of imports, and a section `## Title` for each exercise. A section
-holds, in any order, `{exercise}` (the text, and the minutes a beginner needs), `{hint}` two or three times, `{solution}` (the reasoning) and code
-cells: the answer (`nbgrader: {solution: true}`), its checks (`nbgrader: {grade: true, points: 3}`), and typical
-wrong answers (`tags: [wrong]`), which are run after the answer and replace what they define.
+holds, in any order, `{exercise}` (the text, and the minutes a beginner needs), `{hint}` two or three times,
+`{solution}` (the reasoning) and code cells: the answer (`nbgrader: {solution: true}`), its checks (`nbgrader:
+{grade: true, points: 3}`), and typical wrong answers (`tags: [wrong]`), which are run after the answer and replace
+what they define.
 
 Checks call the student's functions with numbers, strings, arrays, lists and tuples of these, and get such back, so
 that a grader can run the two in separate processes. Hidden tests draw fresh inputs from `COURSE_SEED`, an integer.
