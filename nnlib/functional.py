@@ -87,9 +87,9 @@ def gelu(input, approximate="none"):
     z = _floating(input)
     x = z.data
     if approximate == "none":
-        from scipy.special import erf  # here, because importing SciPy takes longer than importing nnlib
+        from scipy.special import ndtr  # here, because importing SciPy takes longer than importing nnlib
 
-        cdf = 0.5 * (1 + erf(x / np.sqrt(2).astype(x.dtype)))
+        cdf = ndtr(x)
         density = np.exp(-0.5 * x * x) / np.sqrt(2 * np.pi).astype(x.dtype)
         return record(x * cdf, (z, lambda d: d * (cdf + x * density)))
     if approximate == "tanh":
