@@ -397,8 +397,9 @@ def positional_encoding(length, d_model):
     array([[0.    , 1.    , 0.    , 1.    ],
            [0.8415, 0.5403, 0.01  , 1.    ]])
     """
-    check_sizes("positional_encoding", length=length, d_model=d_model)
+    encoding = empty("positional_encoding", length=length, d_model=d_model)
     if d_model % 2:
         raise ValueError(f"positional_encoding: d_model must be even, got {d_model}")
     angles = np.arange(length)[:, None] / 10000 ** (np.arange(0, d_model, 2) / d_model)
-    return np.stack([np.sin(angles), np.cos(angles)], axis=2).reshape(length, d_model)
+    encoding[:, 0::2], encoding[:, 1::2] = np.sin(angles), np.cos(angles)
+    return encoding

@@ -7,6 +7,8 @@ import pytest
 
 import nnlib as nn
 from nnlib import functional as F
+from nnlib.attention import attention_weights
+from nnlib.recurrent import gru, lstm, rnn
 
 N = "examples"  # the length of a dimension that may also be empty
 
@@ -29,6 +31,16 @@ def classes(count, *shape):
 
 def sized(shape, n):
     return tuple(n if size is N else size for size in shape)
+
+
+def all_of(results):
+    """Return the states of every step, and the last ones that come with them, as one sum that tells them apart."""
+    states, *last = results
+    return sum((2 + i) * state for i, state in enumerate(last)) + states
+
+
+def seeded(operation):
+    return lambda *inputs: (nn.manual_seed(0), operation(*inputs))[1]
 
 
 # name → the operation, and how each of its inputs is drawn
@@ -136,6 +148,60 @@ OPERATIONS = {
         probabilities(N, 3),
     ),
     "nll": (lambda p, y: F.nll_loss(p, y, [0.5, 1.0, 2.0], 1, "sum"), normal(N, 3), classes(3, N)),
+    "embedding": (F.embedding, classes(5, N, 2), normal(5, 3)),
+    "embedding padding_idx": (lambda i, w: F.embedding(i, w, padding_idx=-2), classes(5, N, 2), normal(5, 3)),
+    "layer_norm": (lambda x, w, b: F.layer_norm(x, (3,), w, b), normal(N, 2, 3), normal(3), normal(3)),
+    "layer_norm over two": (lambda x: F.layer_norm(x, (2, 3)), normal(N, 2, 3)),
+    "batch_norm": (lambda x, w, b: F.batch_norm(x, None, None, w, b, True), normal(N, 3, 2), normal(3), normal(3)),
+    "batch_norm in evaluation": (
+        lambda x, w, b: F.batch_norm(x, np.array([1.0, 2, 3]), np.array([3.0, 2, 1]), w, b),
+        normal(N, 3),
+        normal(3),
+        normal(3),
+    ),
+    "conv2d": (F.conv2d, normal(N, 2, 6, 3), normal(3, 2, 2, 2), normal(3)),
+    "conv2d with all": (
+        lambda x, w: F.conv2d(x, w, None, (1, 2), (2, 1), (2, 1), 2),
+        normal(N, 2, 5, 3),
+        normal(6, 1, 2, 2),
+    ),
+    "conv2d of one image": (F.conv2d, normal(2, 6, 3), normal(3, 2, 2, 2), normal(3)),
+    "conv1d": (lambda x, w, b: F.conv1d(x, w, b, padding="same"), normal(N, 2, 5), normal(3, 2, 2), normal(3)),
+    "max_pool2d": (lambda x: F.max_pool2d(x, 2), normal(N, 2, 5, 6)),
+    "max_pool2d overlapping": (lambda x: F.max_pool2d(x, 3, 1, 1), normal(N, 2, 3, 2)),
+    "avg_pool2d": (lambda x: F.avg_pool2d(x, (2, 3), 1, 1), normal(N, 2, 5, 3)),
+    "adaptive_avg_pool2d": (lambda x: F.adaptive_avg_pool2d(x, (2, None)), normal(N, 2, 5, 3)),
+    "rnn": (
+        lambda *inputs: all_of(rnn(*inputs)),
+        *(normal(3, N, 2), normal(N, 5), normal(5, 2), normal(5, 5), normal(5), normal(5)),
+    ),
+    "rnn relu": (
+        lambda *inputs: all_of(rnn(*inputs, nonlinearity="relu")),
+        *(normal(3, N, 2), normal(N, 5), normal(5, 2), normal(5, 5)),
+    ),
+    "lstm": (
+        lambda *inputs: all_of(lstm(*inputs)),
+        *(normal(3, N, 2), normal(N, 3), normal(N, 3), normal(12, 2), normal(12, 3), normal(12), normal(12)),
+    ),
+    "gru": (
+        lambda *inputs: all_of(gru(*inputs)),
+        *(normal(3, N, 2), normal(N, 3), normal(9, 2), normal(9, 3), normal(9), normal(9)),
+    ),
+    "attention": (F.scaled_dot_product_attention, normal(N, 2, 3, 5), normal(N, 2, 6, 5), normal(N, 2, 6, 2)),
+    "attention causal": (
+        lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=np.float64(0.5)),
+        *(normal(N, 3, 5), normal(N, 3, 5), normal(N, 3, 2)),
+    ),
+    "attention to shared keys": (F.scaled_dot_product_attention, normal(N, 3, 5), normal(6, 5), normal(6, 2)),
+    "attention with added mask": (
+        F.scaled_dot_product_attention,
+        *(normal(N, 2, 3, 5), normal(N, 2, 6, 5), normal(N, 2, 6, 2), normal(3, 6)),
+    ),
+    "attention that drops": (
+        seeded(lambda q, k, v: F.scaled_dot_product_attention(q, k, v, dropout_p=0.4)),
+        *(normal(N, 3, 5), normal(N, 6, 5), normal(N, 6, 2)),
+    ),
+    "attention weights": (attention_weights, normal(N, 2, 3, 5), normal(N, 2, 6, 5), normal(3, 6)),
 }
 MEANS = {
     "mean": (lambda a: a.mean(), normal(N, 3)),
@@ -274,29 +340,51 @@ def test_mean_of_an_empty_batch_is_nan_with_numpys_warning(name):
         assert np.isnan(EVERY[name][0](*tensors(inputs_of(name, n=0))).item())
 
 
+ROWS = normal(N, 3)
+IMAGES = normal(N, 2, 6, 5)
+SEQUENCES = normal(N, 3, 6)
+
+# name → how the module is made, and how its input is drawn
 MODULES = {
-    "Linear": lambda: nn.Linear(3, 3),
-    "Flatten": nn.Flatten,
-    "Identity": nn.Identity,
-    "Dropout": nn.Dropout,
-    "ReLU": nn.ReLU,
-    "LeakyReLU": nn.LeakyReLU,
-    "ELU": nn.ELU,
-    "Sigmoid": nn.Sigmoid,
-    "Tanh": nn.Tanh,
-    "SiLU": nn.SiLU,
-    "GELU": nn.GELU,
-    "GELU tanh": lambda: nn.GELU("tanh"),
-    "Softplus": nn.Softplus,
-    "Softmax": lambda: nn.Softmax(dim=1),
-    "LogSoftmax": lambda: nn.LogSoftmax(dim=1),
+    "Linear": (lambda: nn.Linear(3, 3), ROWS),
+    "Flatten": (nn.Flatten, ROWS),
+    "Identity": (nn.Identity, ROWS),
+    "Dropout": (nn.Dropout, ROWS),
+    "ReLU": (nn.ReLU, ROWS),
+    "LeakyReLU": (nn.LeakyReLU, ROWS),
+    "ELU": (nn.ELU, ROWS),
+    "Sigmoid": (nn.Sigmoid, ROWS),
+    "Tanh": (nn.Tanh, ROWS),
+    "SiLU": (nn.SiLU, ROWS),
+    "GELU": (nn.GELU, ROWS),
+    "GELU tanh": (lambda: nn.GELU("tanh"), ROWS),
+    "Softplus": (nn.Softplus, ROWS),
+    "Softmax": (lambda: nn.Softmax(dim=1), ROWS),
+    "LogSoftmax": (lambda: nn.LogSoftmax(dim=1), ROWS),
+    "Residual": (lambda: nn.Residual(nn.Sequential(nn.LayerNorm(3), nn.Linear(3, 3))), ROWS),
+    "LayerNorm": (lambda: nn.LayerNorm((3, 6)), SEQUENCES),
+    "BatchNorm1d": (lambda: nn.BatchNorm1d(3), SEQUENCES),
+    "BatchNorm2d": (lambda: nn.BatchNorm2d(2), IMAGES),
+    "Conv1d": (lambda: nn.Conv1d(3, 2, 3, padding=1), SEQUENCES),
+    "Conv2d": (lambda: nn.Conv2d(2, 3, 3, stride=2), IMAGES),
+    "MaxPool2d": (lambda: nn.MaxPool2d(2), IMAGES),
+    "AvgPool2d": (lambda: nn.AvgPool2d(2), IMAGES),
+    "AdaptiveAvgPool2d": (lambda: nn.AdaptiveAvgPool2d(2), IMAGES),
+    "PositionalEncoding": (lambda: nn.PositionalEncoding(6, batch_first=True), SEQUENCES),
+    "TransformerEncoderLayer": (lambda: nn.TransformerEncoderLayer(6, 2, 5, batch_first=True), SEQUENCES),
+    "CausalBlock": (lambda: nn.CausalBlock(6, 2, 5, activation=F.silu, batch_first=True, norm_first=True), SEQUENCES),
+    "TransformerEncoder": (
+        lambda: nn.TransformerEncoder(nn.TransformerEncoderLayer(6, 3, 5, batch_first=True), 2, nn.LayerNorm(6)),
+        SEQUENCES,
+    ),
 }
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_module_keeps_float32_forwards_and_backwards(name, rng):
-    module = MODULES[name]().to("float32")
-    x = nn.Tensor(rng.normal(size=(4, 3)).astype(np.float32), requires_grad=True)
+    make, draw = MODULES[name]
+    module = make().to("float32")
+    x = nn.Tensor(draw(rng, 4).astype(np.float32), requires_grad=True)
     y = module(x)
     y.sum().backward()
     dtypes = [y.dtype, x.grad.dtype, *(p.grad.dtype for p in module.parameters())]
@@ -305,8 +393,17 @@ def test_module_keeps_float32_forwards_and_backwards(name, rng):
 
 @pytest.mark.parametrize("name", MODULES)
 def test_module_gradient_equals_differences(name, rng):
-    module = MODULES[name]().eval()
-    assert nn.utils.gradcheck(module, nn.Tensor(rng.normal(size=(4, 3)), requires_grad=True))
+    make, draw = MODULES[name]
+    assert nn.utils.gradcheck(make().eval(), nn.Tensor(draw(rng, 4), requires_grad=True))
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_module_accepts_an_empty_batch(name, rng):
+    make, draw = MODULES[name]
+    module, x = make(), nn.Tensor(draw(rng, 0), requires_grad=True)
+    y = module(x)
+    y.sum().backward()
+    assert (y.shape, x.grad.shape) == ((0, *module(draw(rng, 4)).shape[1:]), x.shape)
 
 
 def test_dropout_module_drops_only_while_training():

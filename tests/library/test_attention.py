@@ -1,0 +1,290 @@
+"""Attention: who sees whom, what the masks mean, and the blocks that are built of it."""
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+import nnlib as nn
+from nnlib import functional as F
+from nnlib.attention import attention_weights, causal_mask, positional_encoding
+
+
+@pytest.fixture
+def heads(rng):
+    return rng.normal(size=(2, 3, 4, 6)), rng.normal(size=(2, 3, 5, 6)), rng.normal(size=(2, 3, 5, 2))
+
+
+def test_attention_is_softmax_of_scaled_scores_times_values(heads):
+    q, k, v = heads
+    expected = softmax(q @ k.swapaxes(-1, -2) / np.sqrt(6), axis=-1) @ v
+    np.testing.assert_allclose(F.scaled_dot_product_attention(q, k, v).data, expected, rtol=1e-12)
+
+
+def test_attention_weights_are_what_attention_takes(heads):
+    q, k, v = heads
+    taken = attention_weights(q, k).data @ v
+    np.testing.assert_allclose(F.scaled_dot_product_attention(q, k, v).data, taken, rtol=1e-12)
+
+
+def test_masked_keys_might_as_well_not_be_there(heads):
+    q, k, v = heads
+    kept = np.array([True, False, True, True, False])
+    expected = F.scaled_dot_product_attention(q, k[:, :, kept], v[:, :, kept]).data
+    np.testing.assert_allclose(F.scaled_dot_product_attention(q, k, v, attn_mask=kept).data, expected, rtol=1e-12)
+
+
+def test_query_that_may_look_nowhere_receives_0_and_no_gradient(heads):
+    q, k, v = (nn.Tensor(a, requires_grad=True) for a in heads)
+    allowed = np.arange(4)[:, None] > np.arange(5)  # the first query sees no key, the last key is seen by none
+    y = F.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
+    y.sum().backward()
+    assert not y.data[:, :, 0].any()
+    assert not q.grad[:, :, 0].any() and not k.grad[:, :, 4].any() and not v.grad[:, :, 4].any()
+
+
+def test_causal_attention_does_not_see_the_future(heads):
+    q, k, v = heads
+    before = F.scaled_dot_product_attention(q, k, v, is_causal=True).data
+    k[:, :, 2:], v[:, :, 2:] = 0, 0
+    after = F.scaled_dot_product_attention(q, k, v, is_causal=True).data
+    np.testing.assert_array_equal(before[:, :, :2], after[:, :, :2])
+    assert (before[:, :, 2:] != after[:, :, 2:]).all()
+
+
+def test_scores_of_any_size_give_finite_results():
+    q = 1e4 * np.eye(3)
+    np.testing.assert_array_equal(F.scaled_dot_product_attention(q, q, np.eye(3)).data, np.eye(3))
+
+
+def test_dropped_weights_are_made_up_for_by_the_others():
+    ones = np.ones((200, 100, 1))
+    y = F.scaled_dot_product_attention(ones, ones, ones, dropout_p=0.5).data
+    assert y.std() > 0.05 and abs(y.mean() - 1) < 0.01
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (
+            lambda q, k, v: F.scaled_dot_product_attention(q, v, v),
+            ValueError,
+            r"query \(2, 3, 4, 6\), key \(2, 3, 5, 2\)",
+        ),
+        (lambda q, k, v: F.scaled_dot_product_attention(q, k, v[:, :, :4]), ValueError, r"value \(2, 3, 4, 2\) must"),
+        (lambda q, k, v: F.scaled_dot_product_attention(q, k, v, np.ones((5, 4))), ValueError, r"got shape \(5, 4\)"),
+        (lambda q, k, v: F.scaled_dot_product_attention(q, k, v, np.ones((4, 5), int)), TypeError, "got dtype int64"),
+        (
+            lambda q, k, v: F.scaled_dot_product_attention(q, k, v, None, 1.5),
+            ValueError,
+            "dropout_p must be between 0 and 1",
+        ),
+        (
+            lambda q, k, v: F.scaled_dot_product_attention(q, k, v, np.ones((4, 5)), is_causal=True),
+            ValueError,
+            "not both",
+        ),
+        (lambda q, k, v: attention_weights(q, v), ValueError, r"query \(2, 3, 4, 6\) and key \(2, 3, 5, 2\)"),
+    ],
+)
+def test_attention_refuses_what_does_not_fit(call, error, message, heads):
+    with pytest.raises(error, match=message):
+        call(*heads)
+
+
+# Several heads
+
+
+@pytest.fixture
+def attention():
+    return nn.MultiheadAttention(6, 2, batch_first=True)
+
+
+@pytest.fixture
+def x(rng):
+    return rng.normal(size=(3, 4, 6))
+
+
+def test_weights_of_several_heads_are_their_mean(attention, x):
+    mean, each = (attention(x, x, x, average_attn_weights=average)[1].data for average in (True, False))
+    np.testing.assert_allclose(mean, each.mean(axis=1), rtol=1e-12)
+    np.testing.assert_allclose(each.sum(axis=-1), 1, rtol=1e-12)
+
+
+def test_output_is_the_same_with_and_without_weights(attention, x):
+    with_weights, _ = attention(x, x, x)
+    without, none = attention(x, x, x, need_weights=False)
+    assert none is None
+    np.testing.assert_allclose(with_weights.data, without.data, rtol=1e-12)
+
+
+def test_batch_first_swaps_only_the_first_two_dimensions(attention, x):
+    output, weights = attention(x, x, x)
+    attention.batch_first = False
+    swapped, same_weights = attention(*[x.swapaxes(0, 1)] * 3)
+    np.testing.assert_array_equal(swapped.data, output.data.swapaxes(0, 1))
+    np.testing.assert_array_equal(same_weights.data, weights.data)
+
+
+@pytest.mark.parametrize("need_weights", [True, False])
+def test_module_masks_are_true_where_a_query_may_not_look(attention, x, need_weights):
+    future, padding = causal_mask(4) < 0, np.array([[False] * 4, [False] * 3 + [True], [False] * 2 + [True] * 2])
+    masked, _ = attention(x, x, x, padding, need_weights, future)
+    shortened, _ = attention(x[2:, :2], x[2:, :2], x[2:, :2], need_weights=need_weights, is_causal=True)
+    np.testing.assert_allclose(masked.data[2:, :2], shortened.data, rtol=1e-12)
+
+
+@pytest.mark.parametrize("need_weights", [True, False])
+def test_padding_alone_gives_the_bias_of_the_output(attention, x, need_weights):
+    attention.out_proj.bias.data[:] = range(6)
+    output, _ = attention(x, x, x, np.ones((3, 4), bool), need_weights)
+    np.testing.assert_array_equal(output.data, np.broadcast_to(range(6), x.shape))
+
+
+def test_attention_drops_weights_only_while_training(x):
+    attention = nn.MultiheadAttention(6, 2, dropout=1.0, batch_first=True)
+    for need_weights in (True, False):
+        assert not attention.train()(x, x, x, need_weights=need_weights)[0].data.any()
+        assert attention.eval()(x, x, x, need_weights=need_weights)[0].data.any()
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: nn.MultiheadAttention(6, 4), ValueError, "num_heads=4 must divide embed_dim=6"),
+        (lambda: nn.MultiheadAttention(6, 2, dropout=-1), ValueError, "dropout must be between 0 and 1, got -1"),
+    ],
+)
+def test_module_refuses_options_out_of_range(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (
+            lambda a, x: a(x[..., :5], x, x),
+            ValueError,
+            r"query \(3, 4, 5\), .* must have 2 or 3 dimensions, the last 6",
+        ),
+        (lambda a, x: a(x[0], x, x), ValueError, "must have 2 or 3 dimensions, the last 6"),
+        (lambda a, x: a(x, x, x[:, :3]), ValueError, "key and value must have one shape, and the batch size of query"),
+        (lambda a, x: a(x[:2], x, x), ValueError, "key and value must have one shape, and the batch size of query"),
+        (
+            lambda a, x: a(x, x, x, attn_mask=np.ones((3, 3))),
+            ValueError,
+            r"shape \(4, 4\) or \(6, 4, 4\), got \(3, 3\)",
+        ),
+        (
+            lambda a, x: a(x, x, x, np.ones((4, 3))),
+            ValueError,
+            r"key_padding_mask must have shape \(3, 4\), got \(4, 3\)",
+        ),
+        (lambda a, x: a(x, x, x, np.ones((3, 4), int)), TypeError, "must hold booleans or floating-point numbers"),
+    ],
+)
+def test_module_refuses_what_does_not_fit(call, error, message, attention, x):
+    with pytest.raises(error, match=message):
+        call(attention, x)
+
+
+# Blocks
+
+
+def block(kind, **options):
+    return kind(6, 2, dim_feedforward=5, dropout=0.0, batch_first=True, **options)
+
+
+def test_post_norm_layer_ends_with_its_norm(x):
+    y = block(nn.TransformerEncoderLayer)(x).data
+    np.testing.assert_allclose(y.mean(axis=-1), 0, atol=1e-12)
+
+
+def test_pre_norm_layer_whose_results_are_0_lets_everything_through(x):
+    layer = block(nn.TransformerEncoderLayer, norm_first=True)
+    for last in (layer.self_attn.out_proj, layer.linear2):
+        nn.init.zeros_(last.weight), nn.init.zeros_(last.bias)
+    np.testing.assert_array_equal(layer(x).data, x)
+
+
+@pytest.mark.parametrize("norm_first", [False, True])
+def test_causal_block_is_an_encoder_layer_with_a_causal_mask(norm_first, x):
+    causal, layer = (block(kind, norm_first=norm_first) for kind in (nn.CausalBlock, nn.TransformerEncoderLayer))
+    layer.load_state_dict(causal.state_dict())
+    np.testing.assert_array_equal(causal(x).data, layer(x, is_causal=True).data)
+    np.testing.assert_array_equal(causal(x).data, layer(x, causal_mask(4)).data)
+
+
+def test_stack_of_causal_blocks_does_not_see_the_future(x):
+    stack = nn.TransformerEncoder(block(nn.CausalBlock), 3)
+    before = stack(x).data
+    x[:, 2:] = 0
+    np.testing.assert_array_equal(stack(x).data[:, :2], before[:, :2])
+
+
+def test_layers_of_a_stack_start_alike_but_learn_apart():
+    first, second = nn.TransformerEncoder(block(nn.TransformerEncoderLayer), 2).layers
+    for name, array in first.state_dict().items():
+        np.testing.assert_array_equal(array, second.state_dict()[name])
+    assert not {id(p) for p in first.parameters()} & {id(p) for p in second.parameters()}
+
+
+def test_activation_may_be_any_function(x):
+    layer = block(nn.TransformerEncoderLayer, activation=F.relu)
+    named = block(nn.TransformerEncoderLayer)
+    named.load_state_dict(layer.state_dict())
+    np.testing.assert_array_equal(layer(x).data, named(x).data)
+
+
+def test_layer_refuses_an_unknown_activation():
+    with pytest.raises(ValueError, match="activation must be 'relu', 'gelu' or a function, got 'elu'"):
+        nn.TransformerEncoderLayer(6, 2, activation="elu")
+
+
+def test_stack_refuses_to_be_empty():
+    with pytest.raises(ValueError, match="num_layers must be an integer ≥ 1, got 0"):
+        nn.TransformerEncoder(block(nn.TransformerEncoderLayer), 0)
+
+
+# Positions
+
+
+def test_positions_are_sines_and_cosines_of_falling_frequency():
+    expected = [f(t / 10000 ** (i / 6)) for t in range(5) for i in (0, 2, 4) for f in (np.sin, np.cos)]
+    np.testing.assert_allclose(positional_encoding(5, 6).ravel(), expected, rtol=1e-12)
+
+
+def test_product_of_two_positions_depends_on_their_distance_only():
+    products = positional_encoding(9, 6) @ positional_encoding(9, 6).T
+    for distance in range(9):
+        diagonal = np.diag(products, distance)
+        np.testing.assert_allclose(diagonal, diagonal[0], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("shape", "batch_first"), [((5, 6), False), ((5, 6), True), ((5, 2, 6), False), ((2, 5, 6), True)]
+)
+def test_positions_are_added_along_the_sequence(shape, batch_first):
+    y = nn.PositionalEncoding(6, dropout=0.0, batch_first=batch_first)(np.ones(shape)).data
+    sequences = y[:, None] if y.ndim == 2 else y.swapaxes(0, 1) if batch_first else y
+    for i in range(sequences.shape[1]):
+        np.testing.assert_allclose(sequences[:, i], 1 + positional_encoding(5, 6), rtol=1e-12)
+
+
+def test_positions_are_no_part_of_the_state():
+    assert nn.PositionalEncoding(6).state_dict() == {}
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: nn.PositionalEncoding(5), "d_model must be even, got 5"),
+        (lambda: nn.PositionalEncoding(0), "d_model must be an integer ≥ 1, got 0"),
+        (lambda: positional_encoding(0, 6), "length must be an integer ≥ 1, got 0"),
+        (lambda: positional_encoding(10**7, 10**7), "would take 745,058 GiB, more than 16 GiB"),
+        (lambda: nn.PositionalEncoding(6)(np.ones((5, 4))), r"the last 6, got shape \(5, 4\)"),
+    ],
+)
+def test_positions_refuse_what_does_not_fit(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

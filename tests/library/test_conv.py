@@ -1,0 +1,149 @@
+"""Convolution and pooling: what they compute, whatever the size of the image, and what they refuse."""
+
+import numpy as np
+import pytest
+from scipy.signal import convolve2d, correlate2d
+
+import nnlib as nn
+from nnlib import functional as F
+
+
+@pytest.mark.parametrize("size", [(6, 5), (300, 200), (3, 30_000)], ids=str)
+def test_conv2d_and_its_gradients_are_scipys_for_images_of_any_size(size, rng):
+    x, w = rng.normal(size=(1, 2, *size)), rng.normal(size=(3, 2, 3, 2))
+    image, weight = nn.Tensor(x, requires_grad=True), nn.Tensor(w, requires_grad=True)
+    y = F.conv2d(image, weight)
+    d = rng.normal(size=y.shape)
+    y.backward(d)
+    expected = [sum(correlate2d(x[0, c], w[o, c], "valid") for c in range(2)) for o in range(3)]
+    np.testing.assert_allclose(y.data[0], expected, rtol=1e-9, atol=1e-11)
+    expected = [sum(convolve2d(d[0, o], w[o, c]) for o in range(3)) for c in range(2)]
+    np.testing.assert_allclose(image.grad[0], expected, rtol=1e-9, atol=1e-11)
+    expected = [[correlate2d(x[0, c], d[0, o], "valid") for c in range(2)] for o in range(3)]
+    np.testing.assert_allclose(weight.grad, expected, rtol=1e-9, atol=1e-11)
+
+
+def test_conv2d_of_a_batch_is_that_of_each_image(rng):
+    x, module = rng.normal(size=(4, 2, 6, 5)), nn.Conv2d(2, 3, 3, padding=1)
+    np.testing.assert_allclose(module(x).data, [module(image).data for image in x], rtol=1e-12)
+
+
+def test_conv2d_moves_with_the_image(rng):
+    x, module = rng.normal(size=(2, 9, 9)), nn.Conv2d(2, 3, 3)
+    np.testing.assert_allclose(module(x[:, 1:, 2:]).data, module(x).data[:, 1:, 2:], rtol=1e-12)
+
+
+def test_conv2d_of_a_window_as_large_as_the_image_is_a_linear_layer(rng):
+    x, module = rng.normal(size=(4, 2, 3, 5)), nn.Conv2d(2, 6, (3, 5))
+    expected = F.linear(x.reshape(4, 30), module.weight.data.reshape(6, 30), module.bias).data
+    np.testing.assert_allclose(module(x).data[:, :, 0, 0], expected, rtol=1e-12)
+
+
+def test_groups_see_only_their_own_channels(rng):
+    x, w = rng.normal(size=(1, 4, 5, 5)), rng.normal(size=(6, 2, 3, 3))
+    halves = [F.conv2d(x[:, :2], w[:3]).data, F.conv2d(x[:, 2:], w[3:]).data]
+    np.testing.assert_allclose(F.conv2d(x, w, groups=2).data, np.concatenate(halves, axis=1), rtol=1e-12)
+
+
+def test_conv1d_is_numpys_correlation(rng):
+    x, w = rng.normal(size=9), rng.normal(size=3)
+    np.testing.assert_allclose(F.conv1d(x[None], w[None, None]).data[0], np.correlate(x, w), rtol=1e-12)
+
+
+def test_same_padding_puts_the_odd_zero_at_the_end():
+    y = F.conv1d([[1.0, 2.0, 3.0]], np.array([[[1.0, 10.0]]]), padding="same")
+    assert y.tolist() == [[21, 32, 3]]
+
+
+def test_conv2d_starts_within_pytorchs_bounds():
+    module = nn.Conv2d(4, 8, (3, 2), groups=2)
+    for parameter in (module.weight, module.bias):
+        bound = 1 / np.sqrt(2 * 3 * 2)
+        assert bound / 2 < np.abs(parameter.data).max() <= bound
+
+
+def test_max_pool2d_takes_the_largest_of_each_window():
+    x = np.arange(16.0).reshape(1, 4, 4)
+    assert F.max_pool2d(x, 2).tolist() == [[[5, 7], [13, 15]]]
+
+
+def test_max_pool2d_gives_the_gradient_to_the_first_of_the_largest():
+    x = nn.Tensor([[[1.0, 1.0], [0.0, 1.0]]], requires_grad=True)
+    F.max_pool2d(x, 2).sum().backward()
+    assert x.grad.tolist() == [[[1, 0], [0, 0]]]
+
+
+def test_max_pool2d_pads_with_what_is_never_the_largest():
+    assert F.max_pool2d(-np.ones((1, 2, 2)), 2, padding=1).data.max() == -1
+
+
+def test_avg_pool2d_counts_padding_as_zeros():
+    assert F.avg_pool2d(np.ones((1, 2, 2)), 2, padding=1).tolist() == [[[0.25, 0.25], [0.25, 0.25]]]
+
+
+def test_adaptive_avg_pool2d_to_one_is_the_mean(rng):
+    x = rng.normal(size=(4, 3, 5, 7))
+    np.testing.assert_allclose(F.adaptive_avg_pool2d(x, 1).data[..., 0, 0], x.mean(axis=(2, 3)), rtol=1e-12)
+
+
+def test_adaptive_avg_pool2d_divides_where_it_must_overlap():
+    assert F.adaptive_avg_pool2d([[[0.0, 1.0, 2.0]]], (None, 2)).tolist() == [[[0.5, 1.5]]]
+
+
+def test_results_are_ready_for_the_next_layer_and_stay_so(rng):
+    """Inside, images lie as (C, H, W, N): a ReLU between two layers must not put them back."""
+    x = F.max_pool2d(F.relu(nn.Conv2d(2, 3, 3)(rng.normal(size=(4, 2, 6, 6)))), 2)
+    assert x.data.transpose(1, 2, 3, 0).flags.c_contiguous
+
+
+IMAGE, WEIGHT = np.ones((1, 4, 6, 6)), np.ones((4, 4, 3, 3))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: F.conv2d(IMAGE[:, :2], WEIGHT),
+            r"input must have shape \(N, 4, H, W\) or \(4, H, W\), got \(1, 2, 6, 6\)",
+        ),
+        (lambda: F.conv2d(IMAGE[0, 0], WEIGHT), r"input must have shape \(N, 4, H, W\) or \(4, H, W\), got \(6, 6\)"),
+        (lambda: F.conv1d(IMAGE, WEIGHT[0]), r"input must have shape \(N, 3, L\) or \(3, L\), got \(1, 4, 6, 6\)"),
+        (
+            lambda: F.conv2d(IMAGE, WEIGHT[0]),
+            r"weight must be 4-D, its first size a multiple of groups=1, got \(4, 3, 3\)",
+        ),
+        (lambda: F.conv2d(IMAGE, WEIGHT[:3], groups=2), r"a multiple of groups=2, got \(3, 4, 3, 3\)"),
+        (lambda: F.conv2d(IMAGE, WEIGHT, np.ones(1)), r"bias must have shape \(4,\), got \(1,\)"),
+        (lambda: F.conv2d(IMAGE, WEIGHT, stride=0), "stride must be an integer ≥ 1, got 0"),
+        (lambda: F.conv2d(IMAGE, WEIGHT, dilation=(1, -1)), "dilation must be an integer ≥ 1, got -1"),
+        (lambda: F.conv2d(IMAGE, WEIGHT, padding=-1), "padding must be an integer ≥ 0, got -1"),
+        (
+            lambda: F.conv2d(IMAGE, WEIGHT, padding="smae"),
+            "padding must be 'valid', 'same', or integers ≥ 0, got 'smae'",
+        ),
+        (
+            lambda: F.conv2d(IMAGE, WEIGHT, stride=(1, 2), padding="same"),
+            r"padding 'same' needs stride 1, got \(1, 2\)",
+        ),
+        (lambda: F.conv2d(IMAGE, WEIGHT, stride=(1, 2, 3)), r"stride must be an int or 2 of them, got \(1, 2, 3\)"),
+        (lambda: F.conv2d(IMAGE, WEIGHT, groups=0), "groups must be an integer ≥ 1, got 0"),
+        (lambda: F.conv2d(IMAGE, WEIGHT, dilation=3), r"a window over \(7, 7\) does not fit into an image of \(6, 6\)"),
+        (lambda: F.max_pool2d(IMAGE, 7), r"a window over \(7, 7\) does not fit into an image of \(6, 6\)"),
+        (lambda: F.max_pool2d(IMAGE, 2, padding=2), r"padding must be at most half of the window, got \(2, 2\)"),
+        (lambda: F.avg_pool2d(IMAGE, 2, 0), "stride must be an integer ≥ 1, got 0"),
+        (lambda: F.avg_pool2d(IMAGE[0, 0], 2), r"input must have shape \(N, C, H, W\) or \(C, H, W\), got \(6, 6\)"),
+        (lambda: F.adaptive_avg_pool2d(IMAGE, 0), "output_size must be an integer ≥ 1, got 0"),
+        (lambda: F.adaptive_avg_pool2d(IMAGE, (1, 2, 3)), r"output_size must be an int or 2 of them, got \(1, 2, 3\)"),
+        (lambda: nn.Conv2d(3, 4, 1, groups=2), "groups=2 must divide in_channels=3 and out_channels=4"),
+        (lambda: nn.Conv2d(4, 3, 1, groups=2), "groups=2 must divide in_channels=4 and out_channels=3"),
+        (lambda: nn.Conv2d(1, 1, 3, padding="smae"), "padding must be 'valid', 'same', or integers ≥ 0, got 'smae'"),
+        (lambda: nn.Conv1d(1, 1, (3, 3)), r"kernel_size must be an int or 1 of them, got \(3, 3\)"),
+        (lambda: nn.MaxPool2d(0), "MaxPool2d: kernel_size must be an integer ≥ 1, got 0"),
+        (lambda: nn.MaxPool2d(2, 0), "MaxPool2d: stride must be an integer ≥ 1, got 0"),
+        (lambda: nn.AvgPool2d(2, padding=2), r"AvgPool2d: padding must be at most half of the window, got \(2, 2\)"),
+        (lambda: nn.AdaptiveAvgPool2d(-1), "AdaptiveAvgPool2d: output_size must be an integer ≥ 1, got -1"),
+    ],
+)
+def test_images_that_do_not_fit_and_options_out_of_range_are_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
