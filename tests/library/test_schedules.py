@@ -79,6 +79,18 @@ def test_plateau_waits_so_many_epochs_before_it_lowers_the_rate():
     np.testing.assert_allclose(rates, [1] * 5 + [0.5] * 4 + [0.25] * 2)
 
 
+@pytest.mark.parametrize(
+    ("mode", "threshold_mode", "limit"),
+    [("min", "rel", 2 * (1 - 0.2)), ("min", "abs", 2 - 0.2), ("max", "rel", 2 * (1 + 0.2)), ("max", "abs", 2 + 0.2)],
+)
+def test_plateau_counts_as_better_what_passes_the_threshold(mode, threshold_mode, limit):
+    for metric, best in ((limit, 2.0), (better := limit + (0.01 if mode == "max" else -0.01), better)):
+        schedule = lr_scheduler.ReduceLROnPlateau(optimizer(), mode, threshold=0.2, threshold_mode=threshold_mode)
+        schedule.step(2.0)
+        schedule.step(metric)
+        assert schedule.best == best
+
+
 def test_each_group_keeps_its_own_rate():
     schedule = lr_scheduler.ExponentialLR(optimizer(1.0, 0.1), 0.5)
     schedule.step()
