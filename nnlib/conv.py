@@ -402,7 +402,7 @@ def _places(name, sizes, kernel, stride, dilation):
     return tuple((n - span) // s + 1 for n, span, s in zip(sizes, spans, stride, strict=True))
 
 
-@functools.cache
+@functools.lru_cache(maxsize=256)
 def _windows(kernel, places, stride, dilation):
     """Return, for each pixel of the window, where in the image it lies at the ``places`` from first to last."""
 

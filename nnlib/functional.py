@@ -254,8 +254,10 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
 
     normal, deviation, _, _ = _standardize(examples(x.data), eps)
     scale = gamma.data.reshape(-1)
+    y = normal * scale
+    y += beta.data.reshape(-1)
     return record(
-        (normal * scale + beta.data.reshape(-1)).reshape(x.shape),
+        y.reshape(x.shape),
         (x, lambda d: _standardize_backward(examples(d) * scale, normal, deviation).reshape(x.shape)),
         (gamma, lambda d: (examples(d) * normal).sum(axis=0).reshape(shape)),
         (beta, lambda d: examples(d).sum(axis=0).reshape(shape)),
@@ -523,13 +525,17 @@ def _standardize(rows, eps):
     centred = rows - mean[:, None]
     variance = (centred * centred) @ average
     deviation = np.sqrt(variance + eps)[:, None]
-    return centred / deviation, deviation, mean, variance
+    centred /= deviation
+    return centred, deviation, mean, variance
 
 
 def _standardize_backward(g, normal, deviation):
     """Return (g − mean(g) − x̂ mean(g ⊙ x̂))/√(σ² + ε), row by row."""
     average = np.full(g.shape[1], 1 / max(g.shape[1], 1), g.dtype)
-    return (g - (g @ average)[:, None] - normal * ((g * normal) @ average)[:, None]) / deviation
+    grad = g - (g @ average)[:, None]
+    grad -= normal * ((g * normal) @ average)[:, None]
+    grad /= deviation
+    return grad
 
 
 def _floating(value):

@@ -91,10 +91,11 @@ def lstm(input, h_0, c_0, weight_ih, weight_hh, bias_ih=None, bias_hh=None):
     )
     size = h_0.shape[1]
     half = np.repeat([0.5, 0.5, 1, 0.5], size).astype(x.dtype)
-    rest = 1 - half
     gates = _over_time(x.data, w.data * half[:, None], (b_x.data + b_h.data) * half)  # (L, N, 4H)
     steps = len(gates)
     recurrent = np.ascontiguousarray((u.data * half[:, None]).T)
+    half = np.tile(half, (len(h_0), 1))  # in full: faster than broadcasting at every step
+    rest, sigmoid, tanh = 1 - half, 2 - 2 * half, 2 * half - 1
     i, f, g, o = _by_gate(gates, 4)
     h = np.empty((steps + 2, *h_0.shape), gates.dtype)  # h_0 … h_L, and c_L behind them
     c = np.empty((steps + 1, *h_0.shape), gates.dtype)  # c_0 … c_L
@@ -110,16 +111,15 @@ def lstm(input, h_0, c_0, weight_ih, weight_hh, bias_ih=None, bias_hh=None):
     h[-1] = c[-1]
 
     def backward(d):
-        tanh_c = np.tanh(c[1:])
-        slope = o * (1 - tanh_c * tanh_c)
-        delta = np.concatenate([g * i * (1 - i), c[:-1] * f * (1 - f), i * (1 - g * g), tanh_c * o * (1 - o)], axis=2)
-        by_gate = delta.reshape(steps, len(h_0), 4, size)
+        delta = np.empty_like(gates)
+        d_i, d_f, d_g, d_o = _by_gate(delta, 4)
         dh, dc = np.zeros_like(h[0]), d[-1]
         for t in reversed(range(steps)):
+            tanh_c = np.tanh(c[t + 1])
             dh = dh + d[t]
-            dc = dc + dh * slope[t]
-            by_gate[t, :, :3] *= dc[:, None]
-            by_gate[t, :, 3] *= dh
+            dc = dc + dh * o[t] * (1 - tanh_c * tanh_c)
+            d_i[t], d_f[t], d_g[t], d_o[t] = dc * g[t], dc * c[t], dc * i[t], dh * tanh_c
+            delta[t] *= gates[t] * (sigmoid - gates[t]) + tanh  # σ′ = σ(1 − σ), tanh′ = 1 − tanh²
             dh = delta[t] @ u.data
             dc = dc * f[t]
         return _gradients(x, w, h, delta, delta, dh, dc)
