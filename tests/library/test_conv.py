@@ -118,8 +118,8 @@ IMAGE, WEIGHT = np.ones((1, 4, 6, 6)), np.ones((4, 4, 3, 3))
         (lambda: F.conv2d(IMAGE, WEIGHT, dilation=(1, -1)), "dilation must be an integer ≥ 1, got -1"),
         (lambda: F.conv2d(IMAGE, WEIGHT, padding=-1), "padding must be an integer ≥ 0, got -1"),
         (
-            lambda: F.conv2d(IMAGE, WEIGHT, padding="smae"),
-            "padding must be 'valid', 'same', or integers ≥ 0, got 'smae'",
+            lambda: F.conv2d(IMAGE, WEIGHT, padding="reflect"),
+            "padding must be 'valid', 'same', or integers ≥ 0, got 'reflect'",
         ),
         (
             lambda: F.conv2d(IMAGE, WEIGHT, stride=(1, 2), padding="same"),
@@ -136,7 +136,10 @@ IMAGE, WEIGHT = np.ones((1, 4, 6, 6)), np.ones((4, 4, 3, 3))
         (lambda: F.adaptive_avg_pool2d(IMAGE, (1, 2, 3)), r"output_size must be an int or 2 of them, got \(1, 2, 3\)"),
         (lambda: nn.Conv2d(3, 4, 1, groups=2), "groups=2 must divide in_channels=3 and out_channels=4"),
         (lambda: nn.Conv2d(4, 3, 1, groups=2), "groups=2 must divide in_channels=4 and out_channels=3"),
-        (lambda: nn.Conv2d(1, 1, 3, padding="smae"), "padding must be 'valid', 'same', or integers ≥ 0, got 'smae'"),
+        (
+            lambda: nn.Conv2d(1, 1, 3, padding="reflect"),
+            "padding must be 'valid', 'same', or integers ≥ 0, got 'reflect'",
+        ),
         (lambda: nn.Conv1d(1, 1, (3, 3)), r"kernel_size must be an int or 1 of them, got \(3, 3\)"),
         (lambda: nn.MaxPool2d(0), "MaxPool2d: kernel_size must be an integer ≥ 1, got 0"),
         (lambda: nn.MaxPool2d(2, 0), "MaxPool2d: stride must be an integer ≥ 1, got 0"),
