@@ -32,10 +32,10 @@ ACTIVATIONS = {
 }
 INITIALISATIONS = {
     "all zeros": nn.init.zeros_,
-    "normal, 0.01": lambda weight: nn.init.normal_(weight, std=0.01),
+    "tiny, 0.01": lambda weight: nn.init.normal_(weight, std=0.01),
     "Xavier": nn.init.xavier_normal_,
     "He": lambda weight: nn.init.kaiming_normal_(weight, nonlinearity="relu"),
-    "normal, 3": lambda weight: nn.init.normal_(weight, std=3.0),
+    "wide, 3": lambda weight: nn.init.normal_(weight, std=3.0),
 }
 STEPS = 300
 
@@ -68,7 +68,7 @@ def curves():
     def says(values, results):
         name = values["activation"] + (f" with α = {values['alpha']:g}" if values["activation"] in WITH_ALPHA else "")
         z, at, slope = (number(v, ".4g") for v in (values["z"], results["at"], results["slope_at"]))
-        return f"At z = {z}, {name} gives {at}; of a gradient of 1 it passes back {slope}."
+        return f"At z = {z}, {name} gives {at}; a gradient of 1 that arrives from later layers leaves as {slope}."
 
     panel = {"xlabel": "z", "xlim": (-6.3, 6.3), "xticks": [-6, -4, -2, 0, 2, 4, 6], "aspect": 0.8}
     return Explorer(
@@ -220,7 +220,7 @@ def training_grid():
                 xlabel="learning rate η",
                 ylabel="accuracy of all, in %",
                 xticks={i: f"{rate:g}" for i, rate in enumerate(rates)},
-                yticks={i: start.removeprefix("normal, ") for i, start in enumerate(starts)},
+                yticks={i: start.split(",")[0] for i, start in enumerate(starts)},
                 aspect=1,
             ),
         ],

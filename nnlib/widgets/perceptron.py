@@ -43,7 +43,7 @@ def line_by_hand():
         [
             Control("w1", weights, label="weight w₁", default=1.0),
             Control("w2", weights, label="weight w₂", default=-1.0),
-            Control("b", np.arange(-1.5, 1.75, 0.25), label="bias b", default=1.0),
+            Control("b", np.arange(-1.5, 1.75, 0.25), label="bias b", default=0.5),
         ],
         [_scatter(*_line_marks("line", "ink"), ring=True)],
         [Readout("right", "right, of 40", "d")],
@@ -89,9 +89,8 @@ def updates():
                 old = w, b
                 w, b, count = w + lr * error * X[i], b + lr * error, count + 1
                 verb, new_z = "adds" if error > 0 else "subtracts", X[i] @ w + b
-                done = (
-                    f"The rule {verb} η times the point: z moves from {_z(z)} to {_z(new_z)}. Dashed: the line before."
-                )
+                done = f"The rule {verb} η times the point: z moves from {_z(z)} to {_z(new_z)}."
+                done += " Dashed: the line before." if old[0].any() else ""
                 frames.append(_frame(X, y, w, b, count, i, new_z, old, text=done))
         frames.append(
             _frame(X, y, w, b, count, text=f"A whole pass without a mistake: finished after {count} corrections.")
@@ -135,7 +134,9 @@ def gates():
             w, b, i = update["weight"], update["bias"], update["index"]
             text = "All weights are 0, so z = 0 and every answer is 1."
             if i is not None:
-                text = f"Epoch {update['epoch']}: ({X[i][0]:g}, {X[i][1]:g}) was answered wrongly; now corrected."
+                x1, x2, n1, n2 = *X[i], *X[(i + 1) % 4]
+                text = f"Epoch {update['epoch']}: ({x1:g}, {x2:g}) was wrong and has been corrected."
+                text += f" The pass goes on at ({n1:g}, {n2:g})."
                 if not w.any():
                     text += " Both weights are 0 again, and there is no line."
             if (place := (i, *w.tolist(), float(b))) in seen:
@@ -225,7 +226,7 @@ def verdict_or_probability():
     return Explorer(
         compute,
         [
-            Control("epoch", range(epochs + 1), label="epoch", default=1),
+            Control("epoch", range(epochs + 1), label="epoch", default=10),
             Control("lr", [0.1, 1.0, 10.0], label="η of logistic regression", default=1.0),
         ],
         [
