@@ -138,7 +138,7 @@ def gates():
                 text = f"Epoch {update['epoch']}: ({x1:g}, {x2:g}) was wrong and has been corrected."
                 text += f" The pass goes on at ({n1:g}, {n2:g})."
                 if not w.any():
-                    text += " Both weights are 0 again, and there is no line."
+                    text += " Both weights are 0, and there is no line."
             if (place := (i, *w.tolist(), float(b))) in seen:
                 text += f" Everything is as it was after correction {seen[place]}."
             elif count == len(p.updates) and p.converged:
