@@ -189,7 +189,7 @@ class MultiheadAttention(Module):
                 to add to their scores.
             need_weights: whether to return the weights; without them it is faster.
             attn_mask: shape (L, S), or (N · heads, L, S): booleans that are true where a query may *not* look (as in
-                PyTorch, unlike those of :func:`scaled_dot_product_attention`), or numbers to add to the scores.
+                PyTorch, unlike those of :func:`.scaled_dot_product_attention`), or numbers to add to the scores.
             average_attn_weights: whether to return the mean of the heads' weights rather than each.
             is_causal: whether query i may look at keys 0 … i only.
 
@@ -308,8 +308,8 @@ class TransformerEncoderLayer(Module):
     def forward(self, src, src_mask=None, src_key_padding_mask=None, is_causal=False):
         """Return the sequence after attention and network, in the shape of ``src``.
 
-        The masks are ``attn_mask`` and ``key_padding_mask`` of :class:`MultiheadAttention`; with ``is_causal``, element
-        i sees only elements 0 … i.
+        ``src_mask`` and ``src_key_padding_mask`` are ``attn_mask`` and ``key_padding_mask`` of
+        :class:`MultiheadAttention`; with ``is_causal``, element i sees only elements 0 … i.
         """
         masks = src_mask, src_key_padding_mask, is_causal or self.causal
         if self.norm_first:
@@ -359,7 +359,7 @@ class TransformerEncoder(Module):
 
 
 class PositionalEncoding(Module):
-    """Add to each element of a sequence what tells its position, then dropout; see :func:`positional_encoding`.
+    """Add to each element of a sequence what tells its position, then dropout; see :func:`.positional_encoding`.
 
     Args:
         d_model: numbers in each element, E, even.

@@ -216,6 +216,10 @@ def standardize(X_train, *others):
 
     A feature that never varies becomes 0.
 
+    Args:
+        X_train: the training set, shape (n, features).
+        others: sets with the same features.
+
     Returns:
         The arrays, in the same order.
     """
@@ -228,7 +232,14 @@ def standardize(X_train, *others):
 def batches(X, y, batch_size, shuffle=True, drop_last=False, generator=None):
     """Yield (X, y) in pieces of ``batch_size`` rows; together they are one epoch.
 
-    What is left at the end makes a smaller piece, on which a step is noisier; ``drop_last`` leaves it out.
+    What is left at the end makes a smaller piece, on which a step is noisier.
+
+    Args:
+        X, y: arrays with the same number of rows.
+        batch_size: rows of a piece, ≥ 1.
+        shuffle: whether to draw a new order; else they come as they are.
+        drop_last: whether to leave out the smaller piece.
+        generator: a ``numpy.random.Generator``; nnlib's own if ``None``.
 
     Raises:
         ValueError: if the lengths differ or the batch size is not a positive integer.

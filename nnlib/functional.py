@@ -36,6 +36,10 @@ def elu(input, alpha=1.0):
     """Return z where z > 0, else α(eᶻ − 1).
 
     Derivative: 1 where z > 0, else αeᶻ. Source: Clevert et al. (2016).
+
+    Args:
+        input: z, any shape.
+        alpha: α; −α is the value far below 0.
     """
     z, alpha = _floating(input), float(alpha)
     below = alpha * np.expm1(np.minimum(z.data, 0))
@@ -332,6 +336,12 @@ def dropout(input, p=0.5, training=True, generator=None):
     Because of the division the expected value is the input's, so nothing needs to change at test time.
     Gradient: d times the same mask. Source: Srivastava et al. (2014).
 
+    Args:
+        input: any shape.
+        p: the probability, in [0, 1].
+        training: whether to drop anything.
+        generator: a ``numpy.random.Generator``; nnlib's own if ``None``.
+
     Raises:
         ValueError: if p is not between 0 and 1.
     """
@@ -369,7 +379,15 @@ def mse_loss(input, target, reduction="mean"):
 def l1_loss(input, target, reduction="mean"):
     """Return the mean of |ŷ − y|.
 
-    Gradient: sign(ŷ − y)/n. Arguments and errors as in :func:`mse_loss`.
+    Gradient: sign(ŷ − y)/n.
+
+    Args:
+        input: predictions ŷ, any shape.
+        target: y, in the same shape.
+        reduction: ``"mean"``, ``"sum"`` or ``"none"``.
+
+    Raises:
+        ValueError: if the shapes differ, or for another ``reduction``.
     """
     prediction, y = _same_shape("l1_loss", input, target)
     error = prediction.data - y.data
@@ -482,7 +500,14 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
 def nll_loss(input, target, weight=None, ignore_index=-100, reduction="mean"):
     """Return the mean of −log p_y, for log-probabilities such as those of :func:`log_softmax`.
 
-    Gradient: −one-hot(y)/n. Arguments and errors as in :func:`cross_entropy`.
+    Gradient: −one-hot(y)/n. Errors as in :func:`cross_entropy`.
+
+    Args:
+        input: log-probabilities, shape (N, C), or (N, C, d1, …).
+        target: the right classes, integers in [0, C), shape (N,) or (N, d1, …).
+        weight: a factor for each class, shape (C,); the mean is then the weighted one.
+        ignore_index: examples with this class count for nothing.
+        reduction: ``"mean"``, ``"sum"`` or ``"none"``.
     """
     log_p, y = _floating(input), as_tensor(target)
     if log_p.ndim < 2:

@@ -19,13 +19,25 @@ def constant_(tensor, val):
 
 
 def uniform_(tensor, a=0.0, b=1.0, generator=None):
-    """Fill with numbers drawn evenly from [a, b), and return the tensor."""
+    """Fill with numbers drawn evenly from [a, b), and return the tensor.
+
+    Args:
+        tensor: what to fill.
+        a, b: the ends of the interval.
+        generator: a ``numpy.random.Generator``; nnlib's own if ``None``.
+    """
     tensor.data[...] = settings.get_generator(generator).uniform(a, b, tensor.shape)
     return tensor
 
 
 def normal_(tensor, mean=0.0, std=1.0, generator=None):
     """Fill with normally distributed numbers, and return the tensor.
+
+    Args:
+        tensor: what to fill.
+        mean: their mean.
+        std: their standard deviation, ≥ 0.
+        generator: a ``numpy.random.Generator``; nnlib's own if ``None``.
 
     Raises:
         ValueError: if ``std`` is negative.
@@ -39,14 +51,22 @@ def normal_(tensor, mean=0.0, std=1.0, generator=None):
 def xavier_uniform_(tensor, gain=1.0, generator=None):
     """Fill evenly from ±gain √(6/(fan_in + fan_out)): variance 2 gain²/(fan_in + fan_out).
 
-    Source: Glorot and Bengio (2010). The errors are those of :func:`fans`.
+    Source: Glorot and Bengio (2010).
+
+    Args:
+        tensor: a weight of at least two dimensions.
+        gain: as :func:`calculate_gain` returns it for the activation that follows.
+        generator: a ``numpy.random.Generator``; nnlib's own if ``None``.
+
+    Raises:
+        ValueError: for a tensor of fewer than two dimensions.
     """
     bound = gain * math.sqrt(6 / sum(fans(tensor)))
     return uniform_(tensor, -bound, bound, generator)
 
 
 def xavier_normal_(tensor, gain=1.0, generator=None):
-    """Fill from a normal distribution of variance 2 gain²/(fan_in + fan_out). Source: Glorot and Bengio (2010)."""
+    """Fill from a normal distribution of variance 2 gain²/(fan_in + fan_out); else as :func:`xavier_uniform_`."""
     return normal_(tensor, 0.0, gain * math.sqrt(2 / sum(fans(tensor))), generator)
 
 
@@ -67,7 +87,7 @@ def kaiming_uniform_(tensor, a=0.0, mode="fan_in", nonlinearity="leaky_relu", ge
 
 
 def kaiming_normal_(tensor, a=0.0, mode="fan_in", nonlinearity="leaky_relu", generator=None):
-    """Fill from a normal distribution of variance gain²/fan. Arguments and source as :func:`kaiming_uniform_`."""
+    """Fill from a normal distribution of variance gain²/fan; else as :func:`kaiming_uniform_`."""
     return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity), generator)
 
 
@@ -76,6 +96,11 @@ def orthogonal_(tensor, gain=1.0, generator=None):
 
     It keeps the length of a signal, and of a gradient, exactly. A tensor of more dimensions is filled as a matrix with
     as many rows. Source: Saxe, McClelland and Ganguli (2014).
+
+    Args:
+        tensor: a weight of at least two dimensions.
+        gain: the factor.
+        generator: a ``numpy.random.Generator``; nnlib's own if ``None``.
 
     Raises:
         ValueError: for a tensor of fewer than two dimensions.
@@ -92,6 +117,10 @@ def orthogonal_(tensor, gain=1.0, generator=None):
 
 def calculate_gain(nonlinearity, param=None):
     """Return the factor by which weights must grow to make up for what an activation takes from the signal.
+
+    Args:
+        nonlinearity: ``"linear"``, ``"sigmoid"``, ``"tanh"``, ``"relu"`` or ``"leaky_relu"``.
+        param: the negative slope of the leaky ReLU, 0.01 if ``None``.
 
     Raises:
         ValueError: for an unknown name.

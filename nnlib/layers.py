@@ -234,7 +234,7 @@ class ReLU(Module):
 
 
 class LeakyReLU(Module):
-    """z where z > 0, else ``negative_slope`` · z."""
+    """z where z > 0, else ``negative_slope`` · z; see :func:`nnlib.functional.leaky_relu`."""
 
     def __init__(self, negative_slope=0.01):
         self.negative_slope = negative_slope
@@ -247,7 +247,7 @@ class LeakyReLU(Module):
 
 
 class ELU(Module):
-    """z where z > 0, else α(eᶻ − 1)."""
+    """z where z > 0, else α(eᶻ − 1); see :func:`nnlib.functional.elu`."""
 
     def __init__(self, alpha=1.0):
         self.alpha = alpha
@@ -281,7 +281,7 @@ class SiLU(Module):
 
 
 class GELU(Module):
-    """z Φ(z), with Φ the normal distribution function, or its tanh approximation."""
+    """z Φ(z), with Φ the normal distribution function; see :func:`nnlib.functional.gelu`."""
 
     def __init__(self, approximate="none"):
         if approximate not in ("none", "tanh"):

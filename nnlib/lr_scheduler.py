@@ -52,6 +52,9 @@ class LRScheduler:
     def load_state_dict(self, state_dict):
         """Go on from where a schedule of the same kind was. The rates themselves are in the optimiser's state.
 
+        Args:
+            state_dict: as :meth:`state_dict` returns it.
+
         Raises:
             LoadError: if the state is not one of this kind; nothing is changed.
         """
@@ -121,7 +124,12 @@ class MultiStepLR(LRScheduler):
 
 
 class ExponentialLR(LRScheduler):
-    """Multiply the rate by γ ≥ 0 every epoch: η = η₀ γᵗ."""
+    """Multiply the rate by γ every epoch: η = η₀ γᵗ.
+
+    Args:
+        optimizer: the optimiser.
+        gamma: γ ≥ 0.
+    """
 
     def __init__(self, optimizer, gamma):
         self.gamma = not_negative("gamma", gamma)
@@ -327,7 +335,7 @@ class ReduceLROnPlateau(LRScheduler):
         self._last_lr = [group["lr"] for group in optimizer.param_groups]
 
     def step(self, metrics):
-        """Judge the epoch by the number that should improve, the validation loss mostly."""
+        """Judge the epoch by ``metrics``, the number that should improve: the validation loss mostly."""
         metric = float(metrics)
         self.last_epoch += 1
         self.num_bad_epochs += 1

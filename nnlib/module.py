@@ -14,7 +14,12 @@ class LoadError(ValueError):
 
 
 class Parameter(Tensor):
-    """A tensor that a module learns: it requires gradients and is found by ``Module.parameters``."""
+    """A tensor that a module learns, found by :meth:`Module.parameters`.
+
+    Args:
+        data: the first numbers, as for :class:`Tensor`.
+        requires_grad: whether it is learned; ``False`` freezes it.
+    """
 
     __slots__ = ()
 
@@ -52,7 +57,7 @@ class Module:
             yield child
 
     def named_modules(self, prefix=""):
-        """Yield (name, module) for this module and all below it, each once."""
+        """Yield (name, module) for this module and all below it, each once; ``prefix`` begins every name."""
         seen = set()
 
         def walk(module, path):
@@ -120,7 +125,7 @@ class Module:
     # Modes
 
     def train(self, mode=True):
-        """Switch this module and all below to training (or evaluation), and return it."""
+        """Switch this module and all below to training (to evaluation if ``mode`` is ``False``), and return it."""
         for module in self.modules():
             module.training = mode
         return self

@@ -70,7 +70,7 @@ def lstm(input, h_0, c_0, weight_ih, weight_hh, bias_ih=None, bias_hh=None):
 
     Gradients, from the last step to the first: dh = d_t + W_hhᵀ δ_{t+1} and
     dc = f_{t+1} ⊙ dc_{t+1} + dh ⊙ o ⊙ (1 − tanh² c_t) give δ_t = (dc ⊙ g i(1 − i), dc ⊙ c_{t−1} f(1 − f),
-    dc ⊙ i(1 − g²), dh ⊙ tanh(c_t) o(1 − o)); those of the weights then are as in :func:`rnn`. Source: Hochreiter and
+    dc ⊙ i(1 − g²), dh ⊙ tanh(c_t) o(1 − o)); those of the weights then are as in :func:`.rnn`. Source: Hochreiter and
     Schmidhuber (1997), Gers et al. (2000).
 
     Args:
@@ -136,7 +136,7 @@ def gru(input, h_0, weight_ih, weight_hh, bias_ih=None, bias_hh=None):
 
     Gradients, from last step to first: dh = d_t + z_{t+1} ⊙ dh_{t+1} + W_hhᵀ δ_{t+1} and ν = dh ⊙ (1 − z)(1 − n²)
     give δ_t = (ν ⊙ (W_hh h_{t−1} + b_hh) r(1 − r), dh ⊙ (h_{t−1} − n) z(1 − z), ν ⊙ r); towards the input the last is
-    ν alone. Those of the weights then are as in :func:`rnn`. Source: Cho et al. (2014).
+    ν alone. Those of the weights then are as in :func:`.rnn`. Source: Cho et al. (2014).
 
     Args:
         input: x, shape (L, N, I): L steps of N sequences.
@@ -347,7 +347,7 @@ class _Recurrent(Module):
 
 
 class RNN(_Recurrent):
-    """Layers of :func:`rnn`, h_t = f(W_ih x_t + b_ih + W_hh h_{t−1} + b_hh), each reading the states of the one before.
+    """Layers of :func:`.rnn`, h_t = f(W_ih x_t + b_ih + W_hh h_{t−1} + b_hh), each reading the states of the last.
 
     Called with a sequence of shape (L, N, I), or (L, I) for a single one, and the states to start from, shape
     (D · K, N, H) or (D · K, H); without them from 0. Returns the last layer's states, shape (L, N, D · H), and every
@@ -364,7 +364,7 @@ class RNN(_Recurrent):
         bidirectional: whether each layer also reads from the end to the beginning: D = 2, otherwise 1.
 
     Attributes:
-        weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0: the first layer's parameters, in the shapes of :func:`rnn`;
+        weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0: the first layer's parameters, in the shapes of :func:`.rnn`;
             ``weight_ih_l1``, ``weight_ih_l0_reverse`` … are those of further layers, and of the other direction. First
             drawn evenly from ±1/√H.
 
@@ -394,7 +394,7 @@ class RNN(_Recurrent):
 
 
 class LSTM(_Recurrent):
-    """Layers of :func:`lstm`; arguments, attributes and errors as in :class:`RNN`.
+    """Layers of :func:`.lstm`; arguments, attributes and errors as in :class:`RNN`.
 
     The states to start from, and those returned, are pairs (h, c).
     """
@@ -404,7 +404,7 @@ class LSTM(_Recurrent):
 
 
 class GRU(_Recurrent):
-    """Layers of :func:`gru`; arguments, attributes, results and errors as in :class:`RNN`."""
+    """Layers of :func:`.gru`; arguments, attributes, results and errors as in :class:`RNN`."""
 
     gates = 3
     _step = staticmethod(gru)

@@ -9,7 +9,8 @@ class Tensor:
     """An array with a gradient.
 
     Every operation on tensors that require gradients returns a tensor that knows its inputs and how to pass a
-    gradient back to them. ``backward`` walks that record from the end to the beginning.
+    gradient back to them. ``backward`` walks that record from the end to the beginning. Operations are ``+ - * / @``,
+    ``**`` with a number, indexing, and the methods below; comparisons return tensors without gradients.
 
     Args:
         data: numbers, nested lists, a NumPy array (shared, not copied) or a tensor. Python floats take the
@@ -63,14 +64,17 @@ class Tensor:
 
     @property
     def shape(self):
+        """The sizes of the dimensions, a tuple."""
         return self.data.shape
 
     @property
     def ndim(self):
+        """The number of dimensions."""
         return self.data.ndim
 
     @property
     def dtype(self):
+        """The NumPy dtype of the numbers."""
         return self.data.dtype
 
     @property
@@ -289,35 +293,45 @@ class Tensor:
         return a @ b
 
     def exp(self):
+        """Return eˣ, element by element: d(eˣ) = eˣ dx."""
         y = np.exp(self.data)
         return record(y, (self, lambda d: d * y))
 
     def log(self):
+        """Return the natural logarithm, element by element: d(log x) = dx/x."""
         return record(np.log(self.data), (self, lambda d: d / self.data))
 
     def sqrt(self):
+        """Return √x, element by element: d(√x) = dx/(2√x)."""
         y = np.sqrt(self.data)
         return record(y, (self, lambda d: d / (2 * y)))
 
     def abs(self):
+        """Return |x|, element by element: d|x| = sign(x) dx."""
         return record(np.abs(self.data), (self, lambda d: d * np.sign(self.data)))
 
     # Reductions
 
     def sum(self, dim=None, keepdim=False):
-        """Return the sum over ``dim`` (all dimensions where it is ``None``): every summand receives d."""
+        """Return the sum over ``dim`` (all dimensions where it is ``None``): every summand receives d.
+
+        ``keepdim`` leaves the dimensions in, with size 1.
+        """
         spread = self._spread(dim, keepdim)
         return record(self.data.sum(axis=dim, keepdims=keepdim), (self, spread))
 
     def mean(self, dim=None, keepdim=False):
-        """Return the mean over ``dim``: of n summands, each receives d / n."""
+        """Return the mean over ``dim``: of n summands, each receives d / n; arguments as of :meth:`sum`."""
         spread = self._spread(dim, keepdim)
         mean = self.data.mean(axis=dim, keepdims=keepdim)
         n = self.data.size // max(mean.size, 1)
         return record(mean, (self, lambda d: spread(d) / n))
 
     def max(self, dim=None, keepdim=False):
-        """Return the largest element over ``dim``; elements that tie share the gradient equally."""
+        """Return the largest element over ``dim``; elements that tie share the gradient equally.
+
+        ``dim`` and ``keepdim`` as in :meth:`sum`.
+        """
         spread = self._spread(dim, keepdim)
         largest = self.data.max(axis=dim, keepdims=True)
 
@@ -344,18 +358,21 @@ class Tensor:
     # Shape
 
     def reshape(self, *shape):
+        """Return the same numbers in another ``shape``; one size may be −1, for what remains."""
         return record(self.data.reshape(*shape), (self, lambda d: d.reshape(self.shape)))
 
     def transpose(self, dim0, dim1):
+        """Return the tensor with dimensions ``dim0`` and ``dim1`` exchanged."""
         return record(self.data.swapaxes(dim0, dim1), (self, lambda d: d.swapaxes(dim0, dim1)))
 
     def permute(self, *dims):
+        """Return the tensor with its dimensions in the order ``dims``."""
         back = np.argsort([dim % self.ndim for dim in dims])
         return record(self.data.transpose(dims), (self, lambda d: d.transpose(back)))
 
     @property
     def T(self):
-        """The transpose: all dimensions in reverse order."""
+        """This tensor with its dimensions in reverse order, as a matrix is transposed."""
         return record(self.data.T, (self, lambda d: d.T))
 
     def __getitem__(self, index):

@@ -16,7 +16,7 @@ from nnlib.utils import clip_grad_norm_, load, save
 
 @dataclass
 class History:
-    """What :func:`fit` saw: lists with a number for each epoch. A list of what was not asked for stays empty.
+    """What :func:`nnlib.fit` saw: lists with a number for each epoch. A list of what was not asked for stays empty.
 
     Attributes:
         loss: mean loss of the epoch's batches, each taken before its step.
@@ -67,7 +67,7 @@ def fit(model, data, loss_fn, optimizer, epochs, *, batch_size=32, metric=None, 
         progress: show a bar; if ``None``, only in a terminal.
 
     Returns:
-        The :class:`History`, of all epochs.
+        The :class:`.History`, of all epochs.
 
     Raises:
         FloatingPointError: if a loss is not finite; it names epoch and batch; the weights are those before it.

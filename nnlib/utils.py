@@ -68,6 +68,10 @@ def _nudged(inputs, i, index, step):
 def clip_grad_norm_(parameters, max_norm):
     """Shrink all gradients together so that their joint length ‖g‖ is at most ``max_norm``; their direction stays.
 
+    Args:
+        parameters: a tensor, or several; those without a gradient are passed over.
+        max_norm: the greatest length, > 0.
+
     Returns:
         The length before.
 
@@ -85,7 +89,11 @@ def clip_grad_norm_(parameters, max_norm):
 
 
 def clip_grad_value_(parameters, clip_value):
-    """Hold each element of each gradient between ±``clip_value``.
+    """Hold each element of each gradient between −``clip_value`` and ``clip_value``.
+
+    Args:
+        parameters: a tensor, or several; those without a gradient are passed over.
+        clip_value: the greatest size, > 0.
 
     Raises:
         ValueError: if ``clip_value`` is not a positive number.

@@ -25,6 +25,7 @@ FIELD = re.compile(r"\{([^{}:]+)(?::([^{}]*))?\}")  # a field of a sentence: {na
 class Control:
     """What a reader can change: numbers become a slider over the list, texts a menu.
 
+    `name` is the argument of the function that takes the value, `label` what the reader sees instead of it.
     `default` is one of the values (the first if not given); `format` writes the numbers (shortest form if not given).
     """
 
@@ -78,10 +79,10 @@ class Explorer(anywidget.AnyWidget):
     """A function of a few control values, shown.
 
     `compute(**values)` returns a dict of named results: numbers, arrays, texts, lists of texts, the same names in
-    every state. `panels` hold the marks that draw them (and tables), `readouts` the numbers written large. `title` is
-    a question; `says` is the sentence under the picture, a template ("{lr}: {accuracy:.0%}") or a function of
-    (values, results); `name` (kebab-case) is the widget's id in the page; `alt` describes the picture that stands in
-    for the widget.
+    every state. `controls` are what the reader can change; `panels` hold the marks that draw the results (and tables),
+    `readouts` the numbers written large. `title` is a question; `says` is the sentence under the picture, a template
+    ("{lr}: {accuracy:.0%}") or a function of (values, results); `name` (kebab-case) is the widget's id in the page;
+    `alt` describes the picture that stands in for the widget.
     """
 
     _esm = HERE / "explorer.js"
@@ -274,7 +275,8 @@ class Steps(Explorer):
     """A computation recorded frame by frame, walked forwards and backwards.
 
     `run(**values)` returns the list of frames, dicts as `compute` of an Explorer returns; runs may differ in length.
-    The step is one more control, named "step": `says` may use it, `values` and `compute` take it.
+    The step is one more control, named "step": `says` may use it, `values` and `compute` take it. The
+    other arguments are those of :class:`Explorer`.
     """
 
     def __init__(self, run, controls, panels, readouts=(), *, title, name, says="", alt=""):

@@ -93,7 +93,11 @@ def hexes(color, get, n):
 
 @dataclass(frozen=True)
 class Line(Mark):
-    """A curve y over x, or one for each row of a two-dimensional y; labels stand at the curves' ends."""
+    """A curve y over x, or one for each row of a two-dimensional y.
+
+    Each `label` stands at its curve's end; `dash` breaks the line, `width` is its thickness in pixels. Positions are
+    names of results or fixed values; `color` is a meaning (`"train"`), one for each curve, or whole numbers: classes.
+    """
 
     x: object
     y: object
@@ -121,7 +125,8 @@ class Line(Mark):
 class Points(Mark):
     """Symbols at (x, y) with radius `size`, 0 for none; integer colours also change the shape.
 
-    `hollow` draws rings. `label` is one name, or the names of the classes; they stand above the panel.
+    `hollow` draws rings. `color` is as for :class:`Line`. `label` is one name, or the names of the classes; they stand
+    above the panel.
     """
 
     x: object
@@ -155,7 +160,8 @@ class Points(Mark):
 class Segments(Mark):
     """Straight lines from (x0, y0) to (x1, y1); `weight` sets thickness by size and colour by sign.
 
-    `largest` is the weight drawn thickest, the largest of all states if not given.
+    `largest` is the weight drawn thickest, the largest of all states if not given. `color`, `dash` and, without a
+    weight, `width` are as for :class:`Line`; `arrow` puts a head at (x1, y1).
     """
 
     x0: object
@@ -197,7 +203,10 @@ class Segments(Mark):
 
 @dataclass(frozen=True)
 class Bars(Mark):
-    """Bars from 0 to `height` at x (numbers, or a list of names); `format` writes each height above its bar."""
+    """Bars from 0 to `height` at x (numbers, or a list of names); `format` writes each height above its bar.
+
+    `color` is as for :class:`Line`; `width` is in units of x.
+    """
 
     x: object
     height: object
@@ -225,11 +234,12 @@ class Bars(Mark):
 
 @dataclass(frozen=True)
 class Heatmap(Mark):
-    """A matrix as coloured cells; `extent` (left, right, bottom, top) is its place, row 0 lies at the least y.
+    """The matrix `values` as coloured cells; `extent` (left, right, bottom, top) is its place, row 0 at the least y.
 
     Without an extent a cell is one unit wide and row 0 is the upper one, as in an image.
     `colors`: "classes" (0 class 0, ½ neutral, 1 class 1), "signed" (negative, 0 neutral, positive), "gray" (low is
-    paper, high ink). `scale` (low, high) fixes the scale. `format` writes each number in its cell.
+    paper, high ink). `scale` (low, high) fixes the scale. `format` writes each number in its cell; `smooth` lets
+    colours flow from cell to cell.
     """
 
     values: object
@@ -292,7 +302,7 @@ def blend(meaning, strength):
 
 @dataclass(frozen=True)
 class Rule(Mark):
-    """Straight lines across the panel at x or at y."""
+    """Straight lines across the panel at x or at y; `color`, `label` and `dash` are as for :class:`Line`."""
 
     x: object = None
     y: object = None
@@ -322,7 +332,10 @@ class Rule(Mark):
 
 @dataclass(frozen=True)
 class Text(Mark):
-    """Texts (or numbers, with `format`) at (x, y); `anchor` is "start", "middle" or "end"."""
+    """`text` (or numbers, with `format`) at (x, y), `size` pixels high; `anchor` is "start", "middle" or "end".
+
+    `color` is as for :class:`Line`.
+    """
 
     x: object
     y: object
@@ -349,8 +362,10 @@ class Text(Mark):
 class Panel:
     """Marks that share a pair of axes.
 
-    Limits that are not given hold all states, so that the axes stay still while the controls move. `equal` gives both
-    axes one scale; `axes=False` hides them (diagrams); `aspect` is height over width; `width` the share of the row.
+    `title` stands above, `xlabel` and `ylabel` beside the axes; `xscale` and `yscale` are "linear" or "log"; `xticks`
+    and `yticks` are numbers, or a dict number → text. Limits (`xlim`, `ylim`) that are not given hold all states, so
+    that the axes stay still while the controls move. `equal` gives both axes one scale; `axes=False` hides them
+    (diagrams); `aspect` is height over width; `width` the share of the row.
     """
 
     def __init__(self, *marks, title="", xlabel="", ylabel="", xscale="linear", yscale="linear", xlim=None, ylim=None,
@@ -437,7 +452,8 @@ def _ticks(ticks):
 class Table:
     """Columns of numbers or texts under their headers; `format` is one for all or a dict by header.
 
-    `highlight` names a result that holds the number of the row to emphasise.
+    `columns` is a dict header → name of a result; `title` stands above, `width` is the share of the row. `highlight`
+    names a result that holds the number of the row to emphasise.
     """
 
     columns: dict
@@ -472,7 +488,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Readout:
-    """A number (or text) of the results, written large under its label."""
+    """The result `key`, a number in the given `format` or a text, written large under its `label`."""
 
     key: str
     label: str | None = None
