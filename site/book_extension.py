@@ -1,6 +1,7 @@
 """Makes the pages what the book needs: widgets that run without a server, links in plain Markdown, little to load."""
 
 import hashlib
+import inspect
 import json
 import os
 import re
@@ -177,6 +178,19 @@ class PlainLinks(SphinxPostTransform):
                 ref.replace_self(make_refnode(self.app.builder, self.env.docname, *place, ref[0].deepcopy()))
 
 
+# --- the library ---------------------------------------------------------------------------------
+
+
+def signature_of_init(_app, what, _name, obj, *_) -> tuple[str, str] | None:
+    """Sign a class as its __init__ is, also where a base has a __new__ that takes anything, as traitlets has."""
+    return (str(inspect.signature(obj)), "") if what == "class" and obj.__new__ is not object.__new__ else None
+
+
+def keep_bars(_app, _what, _name, _obj, _options, lines: list[str]) -> None:
+    """Let |x| in a docstring be an absolute value, not the name of a substitution."""
+    lines[:] = [line.replace("|", r"\|") for line in lines]
+
+
 # --- pages ---------------------------------------------------------------------------------------
 
 
@@ -203,6 +217,8 @@ def setup(app: Sphinx) -> dict:
     app.add_domain(LabelledEquations, override=True)
     app.add_post_transform(PlainLinks)
     app.add_directive("widget", EmbeddedWidget)
+    app.connect("autodoc-process-signature", signature_of_init)
+    app.connect("autodoc-process-docstring", keep_bars)
     app.connect("env-before-read-docs", lambda app, env, _docs: setattr(env, "book_modules", {}))
     app.connect("doctree-read", place_widgets, priority=400)  # before Sphinx collects the images
     app.connect("env-get-updated", number_by_file, priority=600)  # after Sphinx's own count

@@ -81,7 +81,7 @@ class Explorer(anywidget.AnyWidget):
     `compute(**values)` returns a dict of named results: numbers, arrays, texts, lists of texts, the same names in
     every state. `controls` are what the reader can change; `panels` hold the marks that draw the results (and tables),
     `readouts` the numbers written large. `title` is a question; `says` is the sentence under the picture, a template
-    ("{lr}: {accuracy:.0%}") or a function of (values, results); `name` (kebab-case) is the widget's id in the page;
+    (`"{lr}: {accuracy:.0%}"`) or a function of (values, results); `name` (kebab-case) is the widget's id in the page;
     `alt` describes the picture that stands in for the widget.
     """
 
