@@ -11,7 +11,9 @@ import nnlib as nn
 from nnlib import attention, conv, widgets
 
 PAGE = (Path(__file__).parents[2] / "pages" / "api.md").read_text("utf-8")
-ENTRIES = re.findall(r"^\.\. auto(?:class|exception|function):: nnlib\.(\S+)(\n   :no-members:)?$", PAGE, re.M)
+ENTRIES = re.findall(
+    r"^\.\. auto(?:class|exception|function):: nnlib\.([\w.]+)(?:\(\))?(\n   :no-members:)?$", PAGE, re.M
+)
 ON_PAGE = {name: reduce(getattr, name.split("."), nn) for name, _ in ENTRIES}
 METHODS = {
     f"{name}.{key}": method
