@@ -9,7 +9,7 @@ BOOK_SOURCES = _config.yml _toc.yml index.md $(wildcard chapters/*.ipynb pages/*
 
 .SUFFIXES:
 .DELETE_ON_ERROR:
-.PHONY: help book test lab execute serve bench lock clean
+.PHONY: help book test lab execute serve bench lock versions clean
 
 help:  ## list the targets
 	@echo "make TARGET, where TARGET is one of"
@@ -44,6 +44,21 @@ lock: .venv/.stamp  ## pin the newest versions of everything in requirements.txt
 	@$(BIN)/uv pip compile pyproject.toml --extra book --extra test --universal --python-version 3.11 \
 		--no-header --no-annotate --quiet --upgrade --output-file requirements.txt
 	@echo "-e ." >> requirements.txt
+
+versions: .venv/.stamp  ## test nnlib with the oldest and the newest versions that it allows
+	@$(BIN)/python -m pip install --quiet uv
+	$(call test_with,oldest,lowest-direct,ipywidgets==7.7.1,-W ignore::DeprecationWarning)
+	$(call test_with,newest,highest,ipywidgets)
+
+# ipywidgets 7.7.1 is Colab's; its own code warns of deprecations.
+define test_with
+	@echo "Testing with the $(1) versions"
+	@$(BIN)/uv venv --quiet --clear _build/versions/$(1)
+	@$(BIN)/uv pip install --quiet --python _build/versions/$(1) --resolution $(2) -e . "$(3)" \
+		"hypothesis>=6.100" "playwright>=1.45" "pytest>=8"
+	@_build/versions/$(1)/bin/python -m pytest --quiet -p no:cacheprovider $(4) \
+		tests/library tests/parity tests/widgets/test_explorer.py tests/widgets/test_grid.py
+endef
 
 clean:  ## remove what was built and the environment
 	rm -rf _build .venv site/node_modules pages/practice
