@@ -22,6 +22,8 @@ PALETTE = {  # meaning: (on light pages, on dark pages)
 # Colour of class 0, class 1, …, and of the first, second, … of several curves.
 SERIES = ("class0", "class1", "train", "negative", "test", "gradient", "positive", "muted")
 
+MARKERS = ("o", "s", "^", "D")  # of class 0, 1, …, so that classes differ in shape too
+
 
 def light(meaning):
     """The hex colour of a meaning on a light page: `light("class0")`, or of a place in the series: `light(0)`."""

@@ -6,11 +6,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 
-from nnlib.colors import light
+from nnlib.colors import MARKERS, light
 
 PALE = [0.5 + 0.5 * np.array(to_rgb(light(name))) for name in ("class0", "class1")]
 CLASSES = LinearSegmentedColormap.from_list("classes", [PALE[0], "#f7f7f7", PALE[1]])
-MARKERS = "osD^v"  # so that classes differ in shape too, not in colour alone
 
 
 def use_style():
@@ -28,8 +27,8 @@ def points(ax, X, y, names=None, size=36):
     """Draw the rows of X, shape (n, 2), coloured and shaped by their class y; ``names`` makes a legend."""
     for k in np.unique(y):
         label = names[k] if names else None
-        ax.scatter(*X[y == k].T, s=size, color=light(int(k)), marker=MARKERS[k], linewidths=0.6, edgecolors="white",
-                   label=label, zorder=3)  # fmt: skip
+        look = {"color": light(int(k)), "marker": MARKERS[k % len(MARKERS)], "edgecolors": "white", "linewidths": 0.6}
+        ax.scatter(*X[y == k].T, s=size, label=label, zorder=3, **look)
     if names:
         ax.legend(loc="upper left", handletextpad=0.2)
     return ax

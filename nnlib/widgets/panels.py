@@ -13,10 +13,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from nnlib.colors import PALETTE, light
+from nnlib.colors import MARKERS, PALETTE, light
 
 BOOK_STYLE = Path(__file__).parents[1] / "book.mplstyle"
-SHAPES = ("o", "s", "^", "D")  # markers of class 0, 1, …: told apart without colour
 FORMAT = re.compile(r"\+?(\.\d+[fge%]|d)")
 
 
@@ -151,7 +150,7 @@ class Points(Mark):
             here = (shape == k) & (size > 0)
             face, edge = ("none", colors[here]) if self.hollow else (colors[here], light("paper"))
             label = labels[k] if k < len(labels) else None
-            marker = SHAPES[k % len(SHAPES)]
+            marker = MARKERS[k % len(MARKERS)]
             ax.scatter(x[here], y[here], (1.7 * size[here]) ** 2, c=face, marker=marker, edgecolors=edge,
                        linewidths=1.5 if self.hollow else 0.7, zorder=5, label=label)  # fmt: skip
 
