@@ -470,13 +470,8 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
     z, y = _floating(input), as_tensor(target)
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing must be between 0 and 1, got {label_smoothing}")
-    if z.ndim < 2:
-        raise ValueError(f"cross_entropy: input must have shape (N, C, ...), got {z.shape}")
+    per_class = _class_weights("cross_entropy", z, weight)
     classes = z.shape[1]
-    w = np.ones(classes, z.dtype) if weight is None else as_tensor(weight).data.astype(z.dtype)
-    if w.shape != (classes,):
-        raise ValueError(f"cross_entropy: weight must have shape ({classes},), got {w.shape}")
-    per_class = w.reshape(1, classes, *[1] * (z.ndim - 2))
     if y.shape == z.shape and y.dtype.kind == "f":
         wanted, counted = y.data.astype(z.dtype, copy=False), None
     else:
@@ -510,14 +505,9 @@ def nll_loss(input, target, weight=None, ignore_index=-100, reduction="mean"):
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
     """
     log_p, y = _floating(input), as_tensor(target)
-    if log_p.ndim < 2:
-        raise ValueError(f"nll_loss: input must have shape (N, C, ...), got {log_p.shape}")
-    classes = log_p.shape[1]
-    w = np.ones(classes, log_p.dtype) if weight is None else as_tensor(weight).data.astype(log_p.dtype)
-    if w.shape != (classes,):
-        raise ValueError(f"nll_loss: weight must have shape ({classes},), got {w.shape}")
+    per_class = _class_weights("nll_loss", log_p, weight)
     wanted, _ = _one_hot("nll_loss", y, log_p, ignore_index)
-    share = wanted * w.reshape(1, classes, *[1] * (log_p.ndim - 2))
+    share = wanted * per_class
     return _reduce(-_times_log(share, log_p.data).sum(axis=1), reduction, (log_p, -share), n=share.sum())
 
 
@@ -597,6 +587,17 @@ def _same_shape(name, input, target):
     if a.shape != b.shape:
         raise ValueError(f"{name}: input has shape {a.shape}, target has shape {b.shape}; they must be the same")
     return a, b if b.dtype == a.dtype else b.to(a.dtype)
+
+
+def _class_weights(name, z, weight):
+    """Return the factor of each class, ready to multiply scores z of shape (N, C, …)."""
+    if z.ndim < 2:
+        raise ValueError(f"{name}: input must have shape (N, C, ...), got {z.shape}")
+    classes = z.shape[1]
+    w = np.ones(classes, z.dtype) if weight is None else as_tensor(weight).data.astype(z.dtype)
+    if w.shape != (classes,):
+        raise ValueError(f"{name}: weight must have shape ({classes},), got {w.shape}")
+    return w.reshape(1, classes, *[1] * (z.ndim - 2))
 
 
 def _one_hot(name, y, z, ignore_index):

@@ -34,22 +34,6 @@ def points(ax, X, y, names=None, size=36):
     return ax
 
 
-def separating_line(ax, weight, bias, color="ink", label=None, arrow=True):
-    """Draw the line w·x + b = 0, and an arrow along w to the side of class 1.
-
-    Raises:
-        ValueError: if ``weight`` is not two numbers, or both are 0, for then there is no line.
-    """
-    w = np.asarray(weight, dtype=float)
-    if w.shape != (2,) or not w.any():
-        raise ValueError(f"a line needs two weights that are not both 0, got {weight}")
-    near = -bias * w / (w @ w)  # the point of the line that is nearest to the origin
-    ax.axline(near, near + np.array([-w[1], w[0]]), color=light(color), label=label)
-    if arrow:
-        ax.annotate("", near + w / np.linalg.norm(w), near, arrowprops={"arrowstyle": "->", "color": light(color)})
-    return ax
-
-
 def regions(ax, predict, xlim, ylim, steps=200, levels=(0.5,)):
     """Colour the plane in steps of a tenth by ``predict``, a function from points (n, 2) to numbers from 0 to 1.
 
