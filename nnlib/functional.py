@@ -50,7 +50,7 @@ def elu(input, alpha=1.0):
 def sigmoid(input):
     """Return σ(z) = 1/(1 + e⁻ᶻ), between 0 and 1.
 
-    Derivative: σ(z)(1 − σ(z)), at most 1/4. Stable for any z: only e^(−|z|) is computed, which cannot overflow.
+    Derivative: σ(z)(1 − σ(z)), at most 1/4.
     """
     z = _floating(input)
     s = _sigmoid(z.data)
@@ -515,8 +515,8 @@ def nll_loss(input, target, weight=None, ignore_index=-100, reduction="mean"):
 
 
 def _sigmoid(z):
-    e = np.exp(-np.abs(z))
-    return np.where(z >= 0, 1, e) / (1 + e)
+    with np.errstate(over="ignore"):  # where e⁻ᶻ is too large for a float, σ(z) is 0
+        return 1 / (1 + np.exp(-z))
 
 
 def _softplus(z):

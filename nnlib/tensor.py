@@ -1,8 +1,13 @@
 """Tensor: an array that remembers how it was computed, so that gradients can flow back through it."""
 
+from itertools import count
+from operator import attrgetter
+
 import numpy as np
 
 from nnlib import settings
+
+_born = count()
 
 
 class Tensor:
@@ -33,7 +38,7 @@ class Tensor:
     array([2., 4., 6.])
     """
 
-    __slots__ = ("_backward", "_grad_buffer", "_inputs", "_keep_grad", "data", "grad", "requires_grad")
+    __slots__ = ("_born", "_grad_buffer", "_inputs", "_keep_grad", "data", "grad", "requires_grad")
     __array_ufunc__ = None  # let NumPy arrays leave `array * tensor` to Tensor.__rmul__
 
     def __init__(self, data, requires_grad=False, dtype=None):
@@ -52,13 +57,15 @@ class Tensor:
             array = array.astype(dtype, copy=False)
         if requires_grad and array.dtype.kind != "f":
             raise TypeError(f"only floating-point tensors can require gradients, got dtype {array.dtype}")
+        self._begin(array, requires_grad, ())
+
+    def _begin(self, array, requires_grad, inputs):
         self.data = array
-        self.grad = None
+        self.grad = self._grad_buffer = None
         self.requires_grad = requires_grad
-        self._inputs = ()
-        self._backward = None
+        self._inputs = inputs  # pairs: a tensor, and the function from this one's gradient to that one's
         self._keep_grad = False
-        self._grad_buffer = None
+        self._born = next(_born)
 
     # What it is
 
@@ -80,7 +87,7 @@ class Tensor:
     @property
     def is_leaf(self):
         """Whether this tensor was made by you rather than by an operation."""
-        return self._backward is None
+        return not self._inputs
 
     def numel(self):
         """Return the number of elements."""
@@ -167,43 +174,30 @@ class Tensor:
         if gradient.shape != self.shape:
             raise ValueError(f"gradient must have this tensor's shape {self.shape}, got {gradient.shape}")
 
-        order = self._inputs_first()
-        if any(tensor._backward is _used for tensor in order):
-            raise RuntimeError(
-                "backward() has already used this record: compute the tensor again, "
-                "or pass retain_graph=True the first time"
-            )
         gradients = {id(self): gradient}
-        for tensor in reversed(order):
+        for tensor in self._record():
             grad = gradients.pop(id(tensor))
-            if tensor.is_leaf or tensor._keep_grad:
+            if tensor._keep_grad or not tensor._inputs:
                 tensor._accumulate(grad)
-            if tensor.is_leaf:
-                continue
-            for source, grad_source in zip(tensor._inputs, tensor._backward(grad), strict=True):
-                known = gradients.get(id(source))
-                gradients[id(source)] = grad_source if known is None else known + grad_source
-            if not retain_graph:
-                tensor._inputs, tensor._backward = (), _used
+            for source, grad_source in tensor._inputs:
+                known, new = gradients.get(id(source)), grad_source(grad)
+                gradients[id(source)] = new if known is None else known + new
+            if tensor._inputs and not retain_graph:
+                tensor._inputs = _USED
 
     def retain_grad(self):
         """Keep this tensor's gradient too, although it is not a leaf."""
         self._keep_grad = True
 
-    def _inputs_first(self):
-        """Return every recorded tensor that this one depends on, each after all of its inputs."""
-        order, seen, stack = [], {id(self)}, [(self, iter(self._inputs))]
-        while stack:
-            tensor, inputs = stack[-1]
-            for source in inputs:
-                if id(source) not in seen:
-                    seen.add(id(source))
-                    stack.append((source, iter(source._inputs)))
-                    break
-            else:
-                order.append(tensor)
-                stack.pop()
-        return order
+    def _record(self):
+        """Return all that this tensor was computed from, youngest first, so that each comes after all that used it."""
+        found, waiting = {id(self): self}, [self]
+        while waiting:
+            for source, _ in waiting.pop()._inputs:
+                if id(source) not in found:
+                    found[id(source)] = source
+                    waiting.append(source)
+        return sorted(found.values(), key=attrgetter("_born"), reverse=True)
 
     def _accumulate(self, grad):
         if self.grad is not None:
@@ -377,10 +371,15 @@ class Tensor:
 
     def __getitem__(self, index):
         index = _plain_index(index)
+        parts = index if isinstance(index, tuple) else (index,)
+        repeats = any(isinstance(part, list | np.ndarray) for part in parts)
 
         def scatter(d):
             grad = np.zeros_like(self.data)
-            np.add.at(grad, index, d)  # an element picked twice receives both gradients
+            if repeats:
+                np.add.at(grad, index, d)  # an element picked twice receives both gradients
+            else:
+                grad[index] = d
             return grad
 
         return record(self.data[index], (self, scatter))
@@ -414,11 +413,7 @@ def record(data, *inputs):
     Each of ``inputs`` is a pair: a tensor, and the function from the gradient of the result to the gradient of that
     tensor. Only those that are needed are kept, and called.
     """
-    tracked = [(t, grad) for t, grad in inputs if t.requires_grad] if settings.is_grad_enabled() else ()
-    if not tracked:
-        return Tensor(data)
-    sources, gradients = zip(*tracked, strict=True)
-    return _recorded(data, sources, lambda d: [grad(d) for grad in gradients])
+    return _result(data, [pair for pair in inputs if pair[0].requires_grad] if settings.is_grad_enabled() else ())
 
 
 def record_jointly(data, inputs, backward):
@@ -427,25 +422,36 @@ def record_jointly(data, inputs, backward):
     ``backward`` takes the gradient of the result and returns one gradient for each of ``inputs``; those of inputs
     that require none are ignored and may be ``None``.
     """
-    if not (settings.is_grad_enabled() and any(t.requires_grad for t in inputs)):
-        return Tensor(data)
-    needed = [i for i, t in enumerate(inputs) if t.requires_grad]
+    needed = [i for i, t in enumerate(inputs) if t.requires_grad] if settings.is_grad_enabled() else ()
+    ready = []
 
-    def backward_needed(d):
-        gradients = backward(d)
-        return [gradients[i] for i in needed]
+    def next_gradient(d):  # called once for each that is needed, in their order
+        if not ready:
+            gradients = backward(d)
+            ready.extend(gradients[i] for i in reversed(needed))
+        return ready.pop()
 
-    return _recorded(data, tuple(inputs[i] for i in needed), backward_needed)
+    return _result(data, [(inputs[i], next_gradient) for i in needed])
 
 
-def _recorded(data, sources, backward):
-    result = Tensor(data, requires_grad=True)
-    result._inputs, result._backward = sources, backward
+def _result(data, inputs):
+    """Return a tensor as the constructor does, without its checks: what an operation returns needs none."""
+    result = Tensor.__new__(Tensor)
+    result._begin(np.asarray(data), bool(inputs), inputs)
     return result
 
 
-def _used(_):
-    """Mark a record that ``backward`` has walked."""
+class _Used:
+    """Stands for the inputs of a tensor whose record ``backward`` has walked and freed."""
+
+    def __iter__(self):
+        raise RuntimeError(
+            "backward() has already used this record: compute the tensor again, "
+            "or pass retain_graph=True the first time"
+        )
+
+
+_USED = _Used()
 
 
 def as_tensor(value):

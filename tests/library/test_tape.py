@@ -1,5 +1,7 @@
 """The record of a computation: what backward adds up, what it keeps, and when it refuses."""
 
+import weakref
+
 import numpy as np
 import pytest
 
@@ -77,10 +79,13 @@ def test_retain_graph_allows_another_backward():
 
 
 def test_record_is_freed_after_backward():
-    x = leaf(3.0)
-    y = x * x
-    y.backward()
-    assert y._inputs == ()
+    y = leaf([3.0]).exp()
+    array = weakref.ref(y.data)
+    loss = (y * y).sum()
+    del y
+    assert array() is not None
+    loss.backward()
+    assert array() is None
 
 
 def test_only_leaves_keep_gradients():
