@@ -19,7 +19,8 @@ def relu(input):
     Derivative: 1 where z > 0, else 0 (at 0 itself, where there is none, 0 is used).
     """
     z = _floating(input)
-    return record(np.maximum(z.data, 0), (z, lambda d: d * (z.data > 0)))
+    a = np.maximum(z.data, 0)
+    return record(a, (z, lambda d: d * (a > 0)))
 
 
 def leaky_relu(input, negative_slope=0.01):
@@ -169,22 +170,20 @@ def linear(input, weight, bias=None):
         ValueError: if the shapes do not fit.
     """
     x, w = as_tensors(input, weight)
-    if w.ndim != 2 or not x.ndim or x.shape[-1] != w.shape[1]:
+    X, W = x.data, w.data
+    if W.ndim != 2 or not X.ndim or X.shape[-1] != W.shape[1]:
         raise ValueError(
-            f"linear: a weight of shape {w.shape} (out, in) does not fit an input of shape {x.shape} (..., in)"
+            f"linear: a weight of shape {W.shape} (out, in) does not fit an input of shape {X.shape} (..., in)"
         )
-    z = x.data @ w.data.T
-    inputs = [
-        (x, lambda d: d @ w.data),
-        (w, lambda d: _rows(d).T @ _rows(x.data)),
-    ]
+    Z = X @ W.T
+    inputs = [(x, lambda d: d @ W), (w, lambda d: _rows(d).T @ _rows(X))]
     if bias is not None:
         b = as_tensor(bias)
-        if b.shape != w.shape[:1]:
-            raise ValueError(f"linear: bias must have shape {w.shape[:1]}, got {b.shape}")
-        z += b.data
+        if b.shape != W.shape[:1]:
+            raise ValueError(f"linear: bias must have shape {W.shape[:1]}, got {b.shape}")
+        Z += b.data
         inputs.append((b, lambda d: _rows(d).sum(axis=0)))
-    return record(z, *inputs)
+    return record(Z, *inputs)
 
 
 def embedding(input, weight, padding_idx=None):
@@ -477,9 +476,9 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
     else:
         wanted, counted = _one_hot("cross_entropy", y, z, ignore_index)
     spread = float(label_smoothing)
-    smoothed = (1 - spread) * wanted + spread / classes
-    if counted is not None:
-        smoothed = smoothed * np.expand_dims(counted, 1)
+    smoothed = wanted
+    if spread:
+        smoothed = (1 - spread) * wanted + spread / classes * (1 if counted is None else counted[:, None])
     share = smoothed * per_class
     log_p = _log_softmax(z.data, 1)
     loss = -_times_log(share, log_p).sum(axis=1)
@@ -610,8 +609,8 @@ def _one_hot(name, y, z, ignore_index):
     counted = y.data != ignore_index
     if (wrong := counted & ((y.data < 0) | (y.data >= z.shape[1]))).any():
         raise IndexError(f"{name}: target must be in [0, {z.shape[1]}), got {y.data[wrong].flat[0]}")
-    rows = np.where(counted, y.data, -1)[..., None] == np.arange(z.shape[1])
-    return np.moveaxis(rows, -1, 1).astype(z.dtype), counted
+    classes = np.arange(z.shape[1]).reshape(-1, *[1] * (z.ndim - 2))
+    return ((y.data[:, None] == classes) & counted[:, None]).astype(z.dtype), counted
 
 
 def _reduce(loss, reduction, *slopes, n=None):

@@ -187,7 +187,7 @@ class _Numbered(Module):
         setattr(self, str(i), module)
 
     def __iter__(self):
-        return self.children()
+        return (value for value in vars(self).values() if isinstance(value, Module))
 
     def __len__(self):
         return sum(1 for _ in self.children())

@@ -312,10 +312,12 @@ class Adam(Optimizer):
         v += (1 - beta2) * g * g
         if group["amsgrad"]:
             v = np.maximum(state["max_exp_avg_sq"], v, out=state["max_exp_avg_sq"])
-        denominator = np.sqrt(v)
-        denominator /= math.sqrt(1 - beta2**t)
-        denominator += group["eps"]
-        theta -= (group["lr"] / (1 - beta1**t)) * (m / denominator)
+        correction = math.sqrt(1 - beta2**t)
+        step = np.sqrt(v)  # √v̂ + ε is (√v + ε · correction) / correction
+        step += group["eps"] * correction
+        np.divide(m, step, out=step)
+        step *= group["lr"] * correction / (1 - beta1**t)
+        theta -= step
 
 
 class AdamW(Adam):

@@ -180,8 +180,11 @@ class Tensor:
             if tensor._keep_grad or not tensor._inputs:
                 tensor._accumulate(grad)
             for source, grad_source in tensor._inputs:
-                known, new = gradients.get(id(source)), grad_source(grad)
-                gradients[id(source)] = new if known is None else known + new
+                key, new = id(source), grad_source(grad)
+                if not source._inputs:
+                    source._accumulate(new)
+                else:
+                    gradients[key] = gradients[key] + new if key in gradients else new
             if tensor._inputs and not retain_graph:
                 tensor._inputs = _USED
 
@@ -190,11 +193,11 @@ class Tensor:
         self._keep_grad = True
 
     def _record(self):
-        """Return all that this tensor was computed from, youngest first, so that each comes after all that used it."""
+        """Return this tensor and all it was computed from but leaves, youngest first: each after all that used it."""
         found, waiting = {id(self): self}, [self]
         while waiting:
             for source, _ in waiting.pop()._inputs:
-                if id(source) not in found:
+                if source._inputs and id(source) not in found:
                     found[id(source)] = source
                     waiting.append(source)
         return sorted(found.values(), key=attrgetter("_born"), reverse=True)
@@ -437,7 +440,7 @@ def record_jointly(data, inputs, backward):
 def _result(data, inputs):
     """Return a tensor as the constructor does, without its checks: what an operation returns needs none."""
     result = Tensor.__new__(Tensor)
-    result._begin(np.asarray(data), bool(inputs), inputs)
+    result._begin(data if type(data) is np.ndarray else np.asarray(data), bool(inputs), inputs)
     return result
 
 
@@ -462,12 +465,13 @@ def as_tensor(value):
 def as_tensors(a, b):
     """Return a and b as tensors; integers, and b if it is a number or list, take the other's floating dtype."""
     a = as_tensor(a)
-    if not isinstance(b, Tensor | np.ndarray):
-        b = Tensor(b, dtype=a.dtype if a.dtype.kind == "f" else None)  # so that float32 stays float32
-    b = as_tensor(b)
-    if (a.dtype.kind == "f") == (b.dtype.kind == "f"):
+    floating = a.data.dtype.kind == "f"
+    if not isinstance(b, Tensor):
+        own = floating and not isinstance(b, np.ndarray)
+        b = Tensor(b, dtype=a.dtype if own else None)  # so that float32 stays float32
+    if floating == (b.data.dtype.kind == "f"):
         return a, b
-    return (a, b.to(a.dtype)) if a.dtype.kind == "f" else (a.to(b.dtype), b)
+    return (a, b.to(a.dtype)) if floating else (a.to(b.dtype), b)
 
 
 def unbroadcast(grad, tensor):
