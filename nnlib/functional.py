@@ -372,7 +372,7 @@ def mse_loss(input, target, reduction="mean"):
     """
     prediction, y = _same_shape("mse_loss", input, target)
     error = prediction.data - y.data
-    return _reduce(error * error, reduction, (prediction, 2 * error), (y, -2 * error))
+    return _reduce(error * error, reduction, (prediction, lambda: 2 * error), (y, lambda: -2 * error))
 
 
 def l1_loss(input, target, reduction="mean"):
@@ -390,7 +390,7 @@ def l1_loss(input, target, reduction="mean"):
     """
     prediction, y = _same_shape("l1_loss", input, target)
     error = prediction.data - y.data
-    return _reduce(np.abs(error), reduction, (prediction, np.sign(error)), (y, -np.sign(error)))
+    return _reduce(np.abs(error), reduction, (prediction, lambda: np.sign(error)), (y, lambda: -np.sign(error)))
 
 
 def binary_cross_entropy(input, target, weight=None, reduction="mean"):
@@ -417,9 +417,12 @@ def binary_cross_entropy(input, target, weight=None, reduction="mean"):
     with np.errstate(divide="ignore"):
         log_p, log_q = np.maximum(np.log(p.data), -100), np.maximum(np.log1p(-p.data), -100)
     loss = -(y.data * log_p + (1 - y.data) * log_q)
-    slope = (p.data - y.data) / np.maximum(p.data * (1 - p.data), 1e-12)
     w = _factor("binary_cross_entropy: weight", weight, p)
-    return _reduce(loss * w, reduction, (p, slope * w), (y, (log_q - log_p) * w))
+
+    def slope():
+        return (p.data - y.data) / np.maximum(p.data * (1 - p.data), 1e-12) * w
+
+    return _reduce(loss * w, reduction, (p, slope), (y, lambda: (log_q - log_p) * w))
 
 
 def binary_cross_entropy_with_logits(input, target, weight=None, reduction="mean", pos_weight=None):
@@ -441,10 +444,13 @@ def binary_cross_entropy_with_logits(input, target, weight=None, reduction="mean
     positive = _factor("binary_cross_entropy_with_logits: pos_weight", pos_weight, z)
     w = _factor("binary_cross_entropy_with_logits: weight", weight, z)
     miss_1, miss_0 = _softplus(-z.data), _softplus(z.data)  # −log σ(z) and −log(1 − σ(z))
-    s = _sigmoid(z.data)
     loss = positive * y.data * miss_1 + (1 - y.data) * miss_0
-    slope = (1 - y.data) * s - positive * y.data * (1 - s)
-    return _reduce(loss * w, reduction, (z, slope * w), (y, (positive * miss_1 - miss_0) * w))
+
+    def slope():
+        s = _sigmoid(z.data)
+        return ((1 - y.data) * s - positive * y.data * (1 - s)) * w
+
+    return _reduce(loss * w, reduction, (z, slope), (y, lambda: (positive * miss_1 - miss_0) * w))
 
 
 def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
@@ -482,10 +488,13 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
     share = smoothed * per_class
     log_p = _log_softmax(z.data, 1)
     loss = -_times_log(share, log_p).sum(axis=1)
-    slope = share.sum(axis=1, keepdims=True) * np.exp(log_p) - share
+
+    def slope():
+        return share.sum(axis=1, keepdims=True) * np.exp(log_p) - share
+
     if counted is None:
         n = z.data.size // classes
-        inputs = (z, slope), (y, -(1 - spread) * per_class * log_p)
+        inputs = (z, slope), (y, lambda: -(1 - spread) * per_class * log_p)
     else:
         n, inputs = (wanted * per_class).sum(), ((z, slope),)
     return _reduce(loss, reduction, *inputs, n=n)
@@ -507,7 +516,7 @@ def nll_loss(input, target, weight=None, ignore_index=-100, reduction="mean"):
     per_class = _class_weights("nll_loss", log_p, weight)
     wanted, _ = _one_hot("nll_loss", y, log_p, ignore_index)
     share = wanted * per_class
-    return _reduce(-_times_log(share, log_p.data).sum(axis=1), reduction, (log_p, -share), n=share.sum())
+    return _reduce(-_times_log(share, log_p.data).sum(axis=1), reduction, (log_p, lambda: -share), n=share.sum())
 
 
 # What several operations share
@@ -614,18 +623,21 @@ def _one_hot(name, y, z, ignore_index):
 
 
 def _reduce(loss, reduction, *slopes, n=None):
-    """Return the loss of each element as its mean, sum or as it is; ``slopes`` pair inputs with ∂(element)/∂input."""
+    """Return the loss of each element as its mean, sum or as it is.
+
+    ``slopes`` pair an input with the function that returns ∂(element)/∂input when its gradient is wanted.
+    """
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
     if reduction == "none":
         # a loss that has summed over the classes needs that dimension back
         def spread(d, slope):
-            return (d if d.ndim == slope.ndim else np.expand_dims(d, 1)) * slope
+            return (d if d.ndim == slope.ndim else d[:, None]) * slope
 
-        return record(loss, *[(t, lambda d, s=slope: spread(d, s)) for t, slope in slopes])
+        return record(loss, *[(t, lambda d, s=slope: spread(d, s())) for t, slope in slopes])
     divisor = (loss.size if n is None else n) if reduction == "mean" else 1
-    total = loss.sum() / loss.dtype.type(divisor)
-    return record(total, *[(t, lambda d, s=slope: d / s.dtype.type(divisor) * s) for t, slope in slopes])
+    divisor = loss.dtype.type(divisor)
+    return record(loss.sum() / divisor, *[(t, lambda d, s=slope: d / divisor * s()) for t, slope in slopes])
 
 
 # Operations whose modules stand beside them in files of their own
