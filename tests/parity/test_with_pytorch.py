@@ -15,6 +15,7 @@ if find_spec("torch"):
 
     torch.set_default_dtype(torch.float64)  # nnlib's
 
+    @pytest.mark.filterwarnings("ignore:enable_nested_tensor")  # PyTorch on its own speed
     @pytest.mark.parametrize("name", cases.MODULES)
     def test_state_goes_into_pytorchs_module_and_back(name):
         build, given = cases.MODULES[name][0], STORED["modules"][name]["given"]
@@ -25,6 +26,7 @@ if find_spec("torch"):
         for key, array in again.state_dict().items():
             np.testing.assert_array_equal(array, ours.state_dict()[key], strict=True)
 
+    @pytest.mark.filterwarnings("ignore:enable_nested_tensor")  # PyTorch on its own speed
     @pytest.mark.parametrize("name", cases.MODULES)
     def test_module_with_one_state_gives_the_same_in_both(name):
         build, _, call = cases.MODULES[name]
