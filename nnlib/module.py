@@ -175,7 +175,7 @@ class Module:
 
 
 class _Numbered(Module):
-    """Modules named "0", "1", …, reached by number."""
+    """Modules named "0", "1", …, reached by number; a slice of them is a container of the same kind."""
 
     def __init__(self, modules):
         for i, module in enumerate(modules):
@@ -193,7 +193,7 @@ class _Numbered(Module):
         return sum(1 for _ in self.children())
 
     def __getitem__(self, index):
-        return list(self.children())[index]
+        return list(self)[index]
 
 
 class Sequential(_Numbered):
@@ -211,6 +211,10 @@ class Sequential(_Numbered):
     def __init__(self, *modules):
         super().__init__(modules)
 
+    def __getitem__(self, index):
+        chosen = super().__getitem__(index)
+        return Sequential(*chosen) if isinstance(index, slice) else chosen
+
     def forward(self, input):
         for module in self:
             input = module(input)
@@ -222,6 +226,10 @@ class ModuleList(_Numbered):
 
     def __init__(self, modules=()):
         super().__init__(modules)
+
+    def __getitem__(self, index):
+        chosen = super().__getitem__(index)
+        return ModuleList(chosen) if isinstance(index, slice) else chosen
 
     def append(self, module):
         """Add a module at the end, and return the list."""

@@ -59,7 +59,7 @@ def rnn(input, h_0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, nonlineari
         return _gradients(x, w, h, delta, delta, dh)
 
     output = record_jointly(h[1:], operands, backward)
-    return output, _part(output, -1)
+    return output, output[-1]
 
 
 def lstm(input, h_0, c_0, weight_ih, weight_hh, bias_ih=None, bias_hh=None):
@@ -125,7 +125,7 @@ def lstm(input, h_0, c_0, weight_ih, weight_hh, bias_ih=None, bias_hh=None):
         return _gradients(x, w, h, delta, delta, dh, dc)
 
     states = record_jointly(h[1:], operands, backward)
-    return _part(states, slice(0, -1)), _part(states, -2), _part(states, -1)
+    return states[:-1], states[-2], states[-1]
 
 
 def gru(input, h_0, weight_ih, weight_hh, bias_ih=None, bias_hh=None):
@@ -188,7 +188,7 @@ def gru(input, h_0, weight_ih, weight_hh, bias_ih=None, bias_hh=None):
         return _gradients(x, w, h, from_input, delta, dh)
 
     output = record_jointly(h[1:], operands, backward)
-    return output, _part(output, -1)
+    return output, output[-1]
 
 
 def _operands(name, gates, input, states, weight_ih, weight_hh, bias_ih, bias_hh):
@@ -238,17 +238,6 @@ def _gradients(x, w, h, from_input, from_state, *states):
         d_x.sum(axis=0),
         d_h.sum(axis=0),
     ]
-
-
-def _part(tensor, index):
-    """Return ``tensor[index]`` for an int or a slice."""
-
-    def grad(d):
-        whole = np.zeros_like(tensor.data)
-        whole[index] = d
-        return whole
-
-    return record(tensor.data[index], (tensor, grad))
 
 
 def _stack(tensors, dim):
@@ -304,7 +293,7 @@ class _Recurrent(Module):
             for direction in self._directions():
                 kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
                 parameters = [getattr(self, f"{kind}_l{layer}{direction}", None) for kind in kinds]
-                before = [_part(state, len(finals)) for state in states]
+                before = [state[len(finals)] for state in states]
                 output, *last = self._step(_backwards(input) if direction else input, *before, *parameters)
                 outputs.append(_backwards(output) if direction else output)
                 finals.append(last)

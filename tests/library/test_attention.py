@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
 from scipy.special import softmax
 
 import nnlib as nn
@@ -18,6 +21,17 @@ def test_attention_is_softmax_of_scaled_scores_times_values(heads):
     q, k, v = heads
     expected = softmax(q @ k.swapaxes(-1, -2) / np.sqrt(6), axis=-1) @ v
     np.testing.assert_allclose(F.scaled_dot_product_attention(q, k, v).data, expected, rtol=1e-12)
+
+
+@given(batch=npst.array_shapes(min_dims=0, max_dims=2, max_side=3), queries=st.integers(0, 4), keys=st.integers(1, 5))
+def test_order_of_the_keys_does_not_matter_whatever_the_shapes(batch, queries, keys):
+    rng = np.random.default_rng(0)
+    q, k, v = (rng.normal(size=(*batch, n, 3)) for n in (queries, keys, keys))
+    order = rng.permutation(keys)
+    y = F.scaled_dot_product_attention(q, k, v).data
+    mixed = F.scaled_dot_product_attention(q, k[..., order, :], v[..., order, :]).data
+    assert y.shape == (*batch, queries, 3)
+    np.testing.assert_allclose(mixed, y, rtol=1e-12, atol=1e-14)
 
 
 def test_attention_weights_are_what_attention_takes(heads):

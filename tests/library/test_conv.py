@@ -2,10 +2,35 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.signal import convolve2d, correlate2d
 
 import nnlib as nn
 from nnlib import functional as F
+
+numbers = st.integers
+
+
+@given(size=st.tuples(numbers(3, 7), numbers(3, 7)), kernel=st.tuples(numbers(1, 3), numbers(1, 3)),
+       stride=numbers(1, 3), padding=numbers(0, 2), batch=numbers(1, 3), channels=numbers(1, 2))  # fmt: skip
+def test_conv2d_is_scipys_of_the_padded_image_at_the_places_of_its_stride(
+    size, kernel, stride, padding, batch, channels
+):
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(batch, channels, *size)), rng.normal(size=(2, channels, *kernel))
+    padded = np.pad(x, [(0, 0), (0, 0), (padding, padding), (padding, padding)])
+    every = [[sum(correlate2d(i[c], f[c], "valid") for c in range(channels)) for f in w] for i in padded]
+    y = F.conv2d(x, w, stride=stride, padding=padding).data
+    np.testing.assert_allclose(y, np.array(every)[:, :, ::stride, ::stride], rtol=1e-9, atol=1e-11)
+
+
+@given(size=st.tuples(numbers(3, 8), numbers(3, 8)), kernel=numbers(2, 3), stride=numbers(1, 4), batch=numbers(0, 3))
+def test_pools_are_the_largest_and_the_mean_of_numpys_windows(size, kernel, stride, batch):
+    x = np.random.default_rng(0).normal(size=(batch, 2, *size))
+    windows = np.lib.stride_tricks.sliding_window_view(x, (kernel, kernel), (2, 3))[:, :, ::stride, ::stride]
+    np.testing.assert_array_equal(F.max_pool2d(x, kernel, stride).data, windows.max(axis=(4, 5)))
+    np.testing.assert_allclose(F.avg_pool2d(x, kernel, stride).data, windows.mean(axis=(4, 5)), rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize("size", [(6, 5), (300, 200), (3, 30_000)], ids=str)

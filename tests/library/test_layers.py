@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis.extra import numpy as npst
 
 import nnlib as nn
 from nnlib import functional as F
@@ -46,6 +48,13 @@ def test_embedding_refuses_a_padding_idx_out_of_range(make, padding_idx):
 
 
 # Normalisation
+
+
+@given(examples=npst.array_shapes(min_dims=0, max_dims=2, max_side=3), shape=npst.array_shapes(max_dims=2, max_side=4))
+def test_layer_norm_ignores_an_examples_level_and_scale_whatever_the_shapes(examples, shape):
+    x = np.random.default_rng(0).normal(size=(*examples, *shape))
+    moved = F.layer_norm(5 * x - 3, shape, eps=25e-5).data  # ε grows with the variance
+    np.testing.assert_allclose(moved, F.layer_norm(x, shape, eps=1e-5).data, rtol=1e-9, atol=1e-11)
 
 
 def test_layer_norm_gives_each_example_mean_0_and_biased_variance_1(rng):

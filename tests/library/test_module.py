@@ -172,6 +172,13 @@ def test_containers_are_counted_iterated_and_indexed():
         assert (len(container), list(container), container[-1]) == (2, modules, modules[1])
 
 
+@pytest.mark.parametrize("kind", [lambda modules: nn.Sequential(*modules), nn.ModuleList])
+def test_slice_of_a_container_is_one_of_the_same_modules(kind):
+    modules = [nn.Tanh(), nn.Linear(1, 1), nn.ReLU()]
+    part = kind(modules)[1:]
+    assert (type(part), list(part)) == (type(kind([])), modules[1:])
+
+
 def test_module_list_appends():
     modules = nn.ModuleList().append(nn.Linear(1, 1)).append(nn.Linear(1, 1))
     assert list(modules.state_dict()) == ["0.weight", "0.bias", "1.weight", "1.bias"]

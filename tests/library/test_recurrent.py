@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.special import expit as sigmoid
 
 import nnlib as nn
@@ -16,6 +18,19 @@ def drawn(rng, gates):
     """Return x (L, N, I), W_ih, W_hh, b_ih, b_hh."""
     rows = gates * SIZE
     return [rng.normal(size=shape) for shape in [(5, 4, 2), (rows, 2), (rows, SIZE), (rows,), (rows,)]]
+
+
+@given(kind=st.sampled_from(list(KINDS)), first=st.integers(1, 4), second=st.integers(1, 4), batch=st.integers(0, 3),
+       layers=st.integers(1, 3))  # fmt: skip
+def test_sequence_may_be_taken_in_two_parts_of_any_lengths(kind, first, second, batch, layers):
+    x = np.random.default_rng(0).normal(size=(first + second, batch, 2))
+    module = KINDS[kind](2, SIZE, num_layers=layers)
+    whole, end = module(x)
+    before, between = module(x[:first])
+    after, end_of_parts = module(x[first:], between)
+    np.testing.assert_allclose(np.concatenate([before.data, after.data]), whole.data, rtol=1e-12, atol=1e-14)
+    for ours, expected in zip(arrays(end_of_parts), arrays(end), strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=1e-12, atol=1e-14)
 
 
 def test_rnn_takes_the_step_of_its_definition(rng):
