@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 HTML := _build/html
 NB ?= $(wildcard chapters/*.ipynb)
-TESTS := tests/library tests/parity tests/exercises tests/widgets tests/chapters chapters tests/site
+TESTS := tests/library tests/parity tests/test_benchmarks.py tests/exercises tests/widgets tests/chapters chapters tests/site
 BOOK_SOURCES = _config.yml _toc.yml index.md $(wildcard chapters/*.ipynb pages/*.md pages/*.bib) \
 	$(wildcard nnlib/*.py nnlib/widgets/* site/*.py site/*.js site/*.css) $(shell find site/templates -type f)
 

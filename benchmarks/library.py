@@ -37,7 +37,7 @@ Every time is processor time of one thread, in float32. A round takes two librar
 make the work's steps once to warm up, and times them once more, one library after the other. Then both must have moved
 the weights of the first layer alike, to 1 % of the way (in W7: have the same gradient). Given are the median and the
 quartiles, over {rounds} rounds, of nnlib's time ÷ the other's: below 1, nnlib is faster. PyTorch runs eagerly; JAX
-compiles the whole step. A dash: the library has no such work, or JAX was not asked (W4, W5, W6).
+compiles the whole step. A dash: the library has no such work, or (JAX in W4, W5 and W6) was not tried.
 
 {table}
 """
@@ -91,7 +91,7 @@ def steps(measured, rivals):
     rows = []
     for name, (times, _) in measured.items():
         work = WORKS[name]
-        goal = f"≤ {work.goal:.2f}" + ", missed" * missed(work, times) if work.goal else "–"
+        goal = "–" if work.goal is None else f"≤ {work.goal:.2f}" + (", missed" if missed(work, times) else "")
         rows.append([name, work.what, *(cell(times[r]) if r in times else "–" for r in rivals), goal])
     return table(["", "work", *(f"÷ {rival}" for rival in rivals), "goal ÷ PyTorch"], *rows)
 

@@ -50,10 +50,14 @@ def in_turn(work, first, begin_ours, begin_theirs, rounds):
 
 
 def alone(works, rounds):
-    """Time of a step of each work in nnlib: the median over rounds that go through all works."""
-    runs = [in_nnlib(work, starting_weights(work))() for work in works]
-    times = [[seconds(run)[0] / work.steps for work, run in zip(works, runs, strict=True)] for _ in range(rounds + 1)]
-    return np.median(times[1:], axis=0)  # the first is to warm up
+    """Time of a step of each work in nnlib: the median over rounds that go through all works, each twice."""
+    runs, times = [in_nnlib(work, starting_weights(work))() for work in works], []
+    for _ in range(rounds):
+        times.append([])
+        for run in runs:
+            run()  # to warm up: the work before may have been a large one
+            times[-1].append(seconds(run)[0])
+    return np.median(times, axis=0) / [work.steps for work in works]
 
 
 def bare(products, repeat=1):
