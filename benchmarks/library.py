@@ -154,8 +154,9 @@ def machine(versions):
     info = Path("/proc/cpuinfo")
     models = [line for line in info.read_text().splitlines() if line.startswith("model name")] if info.exists() else []
     processor = models[0].split(": ")[1] if models else platform.processor()
+    load = f", load {os.getloadavg()[0]:.1f} (1 if nothing else runs)" if hasattr(os, "getloadavg") else ""
     software = {"Python": platform.python_version(), "NumPy": np.__version__, **versions}
-    return f"{processor}, {platform.machine()}, {os.cpu_count()} cores, one used; " + ", ".join(
+    return f"{processor}, {platform.machine()}, {os.cpu_count()} cores, one used{load}; " + ", ".join(
         f"{name} {version}" for name, version in software.items()
     )
 
