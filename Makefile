@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 HTML := _build/html
 NB ?= $(wildcard chapters/*.ipynb)
-TESTS := tests/library tests/parity tests/exercises tests/widgets tests/chapters chapters tests/site
+TESTS := tests/library tests/parity tests/test_benchmarks.py tests/exercises tests/widgets tests/chapters chapters tests/site
 BOOK_SOURCES = _config.yml _toc.yml index.md $(wildcard chapters/*.ipynb pages/*.md pages/*.bib) \
 	$(wildcard nnlib/*.py nnlib/widgets/* site/*.py site/*.js site/*.css) $(shell find site/templates -type f)
 
@@ -35,10 +35,9 @@ execute: .venv/.stamp  ## run notebooks again and store their outputs (NB=chapte
 serve: book  ## the book on http://localhost:8000
 	@$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory $(HTML)
 
-bench: $(HTML)/.built .venv/.browser  ## measure the pages, the widgets, and where PyTorch is installed the library
+bench: $(HTML)/.built .venv/.browser  ## measure the pages, the widgets, and the library beside its rivals
 	@$(BIN)/python benchmarks/page.py
-	@if $(BIN)/python -c "import torch" 2>/dev/null; then $(BIN)/python benchmarks/library.py; \
-		else echo "PyTorch is not in .venv, so the library is not timed against it."; fi
+	@$(BIN)/python benchmarks/library.py
 
 lock: .venv/.stamp  ## pin the newest versions of everything in requirements.txt
 	@echo "Resolving requirements.txt"
