@@ -15,7 +15,6 @@ GATES = {  # name of each function of two bits: its values for the inputs 00, 01
 }  # fmt: skip
 MACHINES = {  # year: (name, numbers that the machine learned), as counted by `learned_numbers`
     1958: ("Mark I perceptron", 512 * 8),
-    1982: ("Hopfield's memory", 100 * 99 // 2),
     1987: ("NETtalk", 203 * 80 + 80 * 26 + 203 + 80 + 26),
     1998: ("LeNet-5", 60_000),
     2006: ("deep belief net", 784 * 500 + 500 * 500 + (500 + 10) * 2000),
@@ -127,7 +126,7 @@ def recall():
         ],
         [
             Panel(
-                Heatmap("image", colors="gray", scale=(0.0, 1.6)),
+                Heatmap("image", colors="gray", scale=(0.0, 1.25)),
                 Points("ring_x", "ring_y", color="gradient", size="ring", hollow=True),
                 title="state of the 64 units",
                 xlim=(0, 8),
@@ -145,7 +144,6 @@ def recall():
             ),
             Panel(
                 Bars([str(d) for d in shown], "agree", color="accent", format="d"),
-                Rule(y=32, label="chance"),
                 xlabel="digit",
                 ylabel="pixels that agree, of 64",
                 ylim=(0, 72),
@@ -168,19 +166,18 @@ def timeline():
 
     def compute(year):
         at = years[year]
-        heights = {1943: 1, 1949: 1, 1969: 1, 1986: 1}
         new, lacks, rows = told[year]
         return {
             "at": at,
-            "height": MACHINES[at][1] if at in MACHINES else heights[at],
+            "height": MACHINES[at][1] if at in MACHINES else np.nan,
             "asked": [row[0] for row in rows],
             "answer": [row[1] for row in rows],
             "text": f"New: {new} Missing: {lacks}",
         }
 
     low, high = zip(*WINTERS.values(), strict=True)
-    labels = {1958: ("middle", 1, 7), 1982: ("end", -1.5, 1), 2006: ("end", -1.5, 1), 2012: ("end", -1.5, 1)}
-    labels |= {2020: ("end", -1.5, 1), 1998: ("end", -1.5, 1), 1987: ("end", -1.5, 1), 2017: ("end", -1.5, 1)}
+    labels = dict.fromkeys(MACHINES, ("end", -1.8, 1))  # anchor, years to the right, times higher
+    labels |= {1958: ("middle", 0, 8), 2012: ("end", 0, 0.12), 2017: ("end", 0, 9)}
     names = [
         Text([x + labels[x][1]], [y * labels[x][2]], [MACHINES[x][0]], color="muted", size=11, anchor=labels[x][0])
         for x, y in zip(xs, ys, strict=True)
@@ -200,7 +197,7 @@ def timeline():
                 ylabel="numbers that are learned (logarithmic)",
                 yscale="log",
                 xlim=(1938, 2026),
-                ylim=(0.5, 1e16),
+                ylim=(0.3, 1e16),
                 yticks={10**k: text for k, text in ((0, "1"), (3, "10³"), (6, "10⁶"), (9, "10⁹"), (12, "10¹²"))},
                 xticks={1940: "1940", 1960: "1960", 1980: "1980", 2000: "2000", 2020: "2020"},
                 aspect=0.8,
@@ -239,7 +236,7 @@ def within_order(n, order):
     return sum(program.status == 0 for program in programs)
 
 
-def learns_xor(starts, steps=3000, lr=2.0):
+def learns_xor(starts, steps=1000, lr=5.0):
     """From how many random starts two hidden sigmoid units and one more learn XOR by backpropagation."""
     X = np.array(list(product((0.0, 1.0), repeat=2)))
     y = np.array([[0.0], [1.0], [1.0], [0.0]])
@@ -302,9 +299,9 @@ def _told():
             "data and computers for many layers, and gradients that survive them.",
             [("starts of 20 that learn XOR", str(learns_xor(20))), ("weights and biases used", str(2 * 3 + 3))],
         ),
-        "2006 Hinton, Osindero, Teh": (
+        "2006 Hinton and others": (
             "many layers, each taught alone to explain what the one below it says.",
-            "need of it, as it turned out: with enough labels and ReLU, one can do without.",
+            "a lasting need for it: with many labels and better units, networks soon learned without.",
             [("error of the mean image", f"{mean:.2f}"), ("error of 32 hidden units", f"{error:.2f}"),
              ("weights in their network", f"{MACHINES[2006][1]:,}")],
         ),
