@@ -13,10 +13,8 @@ GATES = {  # name of each function of two bits: its values for the inputs 00, 01
     "not x₁": "1100", "x₂": "0101", "not x₂": "1010", "only x₁": "0010", "not only x₁": "1101", "only x₂": "0100",
     "not only x₂": "1011", "XOR": "0110", "equal": "1001",
 }  # fmt: skip
-MACHINES = {  # year: (name, numbers that the machine learned), as counted by `learned_numbers`
-    1958: ("Mark I perceptron", 512 * 8),
-    1987: ("NETtalk", 203 * 80 + 80 * 26 + 203 + 80 + 26),
-    1998: ("LeNet-5", 60_000),
+MACHINES = {  # year: (name, how many numbers it learned)
+    1958: ("perceptron", 512 * 8),
     2006: ("deep belief net", 784 * 500 + 500 * 500 + (500 + 10) * 2000),
     2012: ("AlexNet", 60_965_224),
     2017: ("Transformer", 213_000_000),
@@ -127,10 +125,11 @@ def recall():
         [
             Panel(
                 Heatmap("image", colors="gray", scale=(0.0, 1.25)),
+                Line([0, 8, 8, 0, 0], [0, 0, 8, 8, 0], color="muted", width=1),
                 Points("ring_x", "ring_y", color="gradient", size="ring", hollow=True),
                 title="state of the 64 units",
-                xlim=(0, 8),
-                ylim=(8, 0),
+                xlim=(-0.1, 8.1),
+                ylim=(8.1, -0.1),
                 equal=True,
                 axes=False,
                 aspect=1,
@@ -177,7 +176,7 @@ def timeline():
 
     low, high = zip(*WINTERS.values(), strict=True)
     labels = dict.fromkeys(MACHINES, ("end", -1.8, 1))  # anchor, years to the right, times higher
-    labels |= {1958: ("middle", 0, 8), 2012: ("end", 0, 0.12), 2017: ("end", 0, 9)}
+    labels |= {1958: ("middle", 0, 8), 2017: ("end", 0, 9)}
     names = [
         Text([x + labels[x][1]], [y * labels[x][2]], [MACHINES[x][0]], color="muted", size=11, anchor=labels[x][0])
         for x, y in zip(xs, ys, strict=True)
@@ -189,7 +188,7 @@ def timeline():
             Panel(
                 Rule(y=SYNAPSES, label="synapses of a brain, roughly"),
                 Segments(low, [2.5] * 2, high, [2.5] * 2, color="grid", width=9),
-                Text([np.mean(w) for w in WINTERS.values()], [12] * 2, list(WINTERS), color="muted", size=11),
+                Text([np.mean(w) for w in WINTERS.values()], [12] * 2, ["winter"] * 2, color="muted", size=11),
                 Rule(x="at", color="accent"),
                 Points(xs, ys, color="ink", size=4),
                 Points("at", "height", color="accent", size=8),
@@ -208,7 +207,7 @@ def timeline():
         title="What was new, and what was still missing?",
         name="timeline",
         says=lambda values, results: results["text"],
-        alt="Machines from 1958 to 2020 by the numbers they learn, from thousands to 175 billion, and two winters.",
+        alt="Five machines from 1958 to 2020 by the numbers they learn, thousands to 175 billion, and two winters.",
     )
 
 
