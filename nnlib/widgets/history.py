@@ -311,7 +311,7 @@ def _told():
         ),
         "2017 Vaswani and others": (
             "attention in place of recurrence, so that all words of a text are worked on at once.",
-            "you will see in chapter 10.",
+            "memory beyond the text in view, whose cost grows with the square of its length.",
             [("weights of the Transformer (big)", f"{MACHINES[2017][1]:,}"),
              ("weights in GPT-3's 96 blocks", f"{blocks:,}"), ("synapses for each of GPT-3's", _round(2020))],
         ),
