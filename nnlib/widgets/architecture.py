@@ -14,11 +14,11 @@ TARGETS = {
     "one wave": lambda x: np.sin(2 * np.pi * x),
     "three waves": lambda x: np.sin(6 * np.pi * x),
     "a corner": lambda x: 3 * np.abs(x - 1 / 3) - 1,
-    "a jump": lambda x: np.where(x < 1 / 3, -0.5, 0.5),
+    "a jump": lambda x: np.where(x < 0.25, -0.5, 0.5),
 }
 WAYS = ["steps, by hand", "hinges, by hand", "hinges, learned"]
 WIDTHS = [1, 2, 4, 8, 16, 32, 64]
-STAR = 0.55  # the distance of a ring's lines from its centre
+STAR = 0.45  # the distance of a ring's lines from its centre
 
 
 def layer_sizes():
@@ -93,14 +93,14 @@ def lines_and_votes():
 
     def compute(lines, votes, layout):
         W, b = _ring(lines) if layout == "in a ring" else _row(lines)
-        fired = (plane @ W.T + b >= 0).sum(axis=1) >= votes
-        fired = fired.reshape(len(axis), -1)
-        sharp = fired.reshape(cells, fine, cells, fine).mean(axis=(1, 3))
+        counted = (plane @ W.T + b >= 0).sum(axis=1).reshape(len(axis), -1)
+        fired = counted >= votes
         near, along = -b[:, None] * W, np.stack([-W[:, 1], W[:, 0]], axis=1)
         foot = near + 0.9 * along if layout == "in a ring" else near
         start, end = _inside(near, along, reach)
         return {
-            "region": sharp,
+            "region": _coarse(fired, fine),
+            "counted": _coarse(counted, fine) / lines,
             "ax": start[:, 0],
             "ay": start[:, 1],
             "bx": end[:, 0],
@@ -126,6 +126,8 @@ def lines_and_votes():
             return f"The output is 1 where {rule}: that is nowhere."
         return f"The output is 1 where {rule}: a region of {pieces} piece{'s' * (pieces > 1)} in view."
 
+    square = (-reach, reach, -reach, reach)
+    panel = {"xlim": square[:2], "ylim": square[2:], "xlabel": "x₁", "ylabel": "x₂", "equal": True}
     return Explorer(
         compute,
         [
@@ -135,15 +137,18 @@ def lines_and_votes():
         ],
         [
             Panel(
-                Heatmap("region", extent=(-reach, reach, -reach, reach), smooth=True),
+                Heatmap("counted", extent=square, colors="gray", scale=(0.0, 1.6), smooth=True),
                 Segments("ax", "ay", "bx", "by", color="ink", width=1.2),
                 Segments("foot_x", "foot_y", "tip_x", "tip_y", color="ink", arrow=True),
-                xlim=(-reach, reach),
-                ylim=(-reach, reach),
-                xlabel="x₁",
-                ylabel="x₂; vermilion where the output is 1",
-                equal=True,
-            )
+                title="votes: the darker, the more lines say yes",
+                **panel,
+            ),
+            Panel(
+                Heatmap("region", extent=square, smooth=True),
+                Segments("ax", "ay", "bx", "by", color="ink", width=0.6),
+                title="output: vermilion 1, blue 0",
+                **panel,
+            ),
         ],
         [
             Readout("units", "threshold units", "d"),
@@ -319,7 +324,7 @@ def _diagram(sizes, most):
 
 def _ring(n):
     """Unit normals that point inwards from n places around the origin, and the biases."""
-    turn = np.pi / 2 + 2 * np.pi * (np.arange(n) + 0.5) / n
+    turn = np.pi / 2 + 2 * np.pi * np.arange(n) / n
     return -np.stack([np.cos(turn), np.sin(turn)], axis=1), np.full(n, STAR)
 
 
@@ -328,6 +333,12 @@ def _row(n):
     places = np.linspace(-1.1, 1.1, n)
     signs = np.where(np.arange(n) % 2, -1.0, 1.0)
     return np.stack([signs, np.zeros(n)], axis=1), -signs * places
+
+
+def _coarse(values, fine):
+    """The means of squares of so many cells by as many."""
+    cells = len(values) // fine
+    return values.reshape(cells, fine, cells, fine).mean(axis=(1, 3))
 
 
 def _inside(near, along, reach):
