@@ -62,8 +62,8 @@ def layer_sizes():
         [
             Panel(
                 Segments("x0", "y0", "x1", "y1", color="tone", width=0.8),
-                Points("unit_x", "unit_y", color="paper", size=7),
-                Points("unit_x", "unit_y", color="ink", size=7, hollow=True),
+                Points("unit_x", "unit_y", color="paper", size="unit"),
+                Points("unit_x", "unit_y", color="ink", size="unit", hollow=True),
                 Text([0.0, 12.0], [17.6, 17.6], ["inputs", "output"], color="muted"),
                 axes=False,
                 xlim=(-1.6, 13.6),
@@ -164,9 +164,10 @@ def lines_and_votes():
 
 def curve_by_width():
     """A curve, built or learned by one hidden layer of a chosen width, and the error of every width."""
-    axis = np.linspace(0, 1, 161)
-    built = {(t, w, n): _network(t, w, n)(axis[:, None]) for t in TARGETS for w in WAYS for n in WIDTHS}
-    errors = {key: _error(y, TARGETS[key[0]](axis)) for key, y in built.items()}
+    axis, fine = np.linspace(0, 1, 161), np.linspace(0, 1, 2001)
+    networks = {(t, w, n): _network(t, w, n) for t in TARGETS for w in WAYS for n in WIDTHS}
+    built = {key: network(axis[:, None]) for key, network in networks.items()}
+    errors = {key: _error(network(fine[:, None]), TARGETS[key[0]](fine)) for key, network in networks.items()}
 
     def compute(target, way, width):
         return {
@@ -248,17 +249,18 @@ def folding():
         }
 
     def says(values, results):
-        layers = "layer" if values["depth"] == 1 else "layers"
+        layers, others = "layer" if values["depth"] == 1 else "layers", results["same"] - 1
+        also = f"so do {others} other inputs" if others > 1 else ("no", "one")[others] + " other input does"
         return (
             f"{values['depth']} {layers} of two units: {results['pieces']} straight pieces. x = {values['x']:g} gives "
-            f"{results['value']:g}, and so do {results['same'] - 1} other inputs."
+            f"{results['value']:g}, and {also}."
         )
 
     return Explorer(
         compute,
         [
             Control("depth", range(1, 7), label="hidden layers of 2 units", default=3),
-            Control("x", np.arange(17) / 16, label="look at x", default=0.1875),
+            Control("x", np.arange(1, 20) / 20, label="look at x", default=0.15),
         ],
         [
             Panel(
@@ -311,15 +313,17 @@ def sawtooth(depth):
 
 
 def _diagram(sizes, most):
-    """The units and connections as whole numbers; shorter lists repeat their last entry, which is drawn twice."""
+    """The units and connections as whole numbers; filled up with units of size 0 and connections of length 0."""
     last = len(sizes) - 1
     columns = [[(12 * k // last, 2 * j - n + 9) for j in range(n)] for k, n in enumerate(sizes)]
     units = [unit for column in columns for unit in column]
     edges = [(*a, *b, 2 if k == most else 7) for k in range(last) for a in columns[k] for b in columns[k + 1]]
+    size = [7] * len(units) + [0] * (29 - len(units))
     units += units[-1:] * (29 - len(units))
-    edges += edges[-1:] * (168 - len(edges))
+    edges += [(*units[-1], *units[-1], 7)] * (168 - len(edges))
     ends, units = np.array(edges).T, np.array(units).T
-    return dict(zip(("x0", "y0", "x1", "y1", "tone"), ends, strict=True)) | {"unit_x": units[0], "unit_y": units[1]}
+    named = dict(zip(("x0", "y0", "x1", "y1", "tone"), ends, strict=True))
+    return named | {"unit_x": units[0], "unit_y": units[1], "unit": size}
 
 
 def _ring(n):
