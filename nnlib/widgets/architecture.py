@@ -32,7 +32,7 @@ def layer_sizes():
         names = [f"{k}" for k in range(1, len(counts))] + ["output"]
         return _diagram(sizes, int(np.argmax(counts))) | {
             "layer": names,
-            "shape": ["{} × {}".format(*layer.weight.shape) for layer in model],
+            "shape": ["{}\u00a0×\u00a0{}".format(*layer.weight.shape) for layer in model],
             "weights": [layer.weight.numel() for layer in model],
             "biases": [layer.bias.numel() for layer in model],
             "counts": counts,
