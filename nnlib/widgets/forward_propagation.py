@@ -26,13 +26,15 @@ def small_network():
 def push():
     """One point through the 2-3-1 network, a number at a time."""
     W1, b1, W2, b2 = small_network()
-    inputs, hidden = np.array([1.75, 0.25]), np.array([2.0, 1.0, 0.0])  # the heights of the units
-    first = [(0, inputs[i], 1, hidden[j]) for j in range(3) for i in range(2)]
-    second = [(1.75, hidden[j], 2.75, 1.0) for j in range(3)]
+    inputs, hidden = np.array([2.1, -0.1]), np.array([2.0, 1.0, 0.0])  # the heights of the units
+    at = 0, 1.05, 1.75, 2.85, 3.6  # where x, z, a, z and ŷ stand
+    first = [(at[0], inputs[i], at[1], hidden[j]) for j in range(3) for i in range(2)]
+    second = [(at[2], hidden[j], at[3], 1.0) for j in range(3)]
     edges = np.array(first + second)
     weights = np.concatenate([W1.ravel(), W2.ravel()])
-    near = edges[:, :2] + 0.3 * (edges[:, 2:] - edges[:, :2])  # where a weight is written
-    places = np.array([(0, y) for y in inputs] + [(x, y) for x in (1, 1.75) for y in hidden] + [(2.75, 1), (3.5, 1)])
+    near = edges[:, :2] + 0.45 * (edges[:, 2:] - edges[:, :2])  # where a weight is written
+    places = [(at[0], y) for y in inputs] + [(x, y) for x in at[1:3] for y in hidden] + [(x, 1.0) for x in at[3:]]
+    places = np.array(places)
 
     def run(x1, x2, activation):
         g, verb = ACTIVATIONS[activation]
@@ -54,13 +56,13 @@ def push():
             seen = np.where(np.arange(10) < known, values, np.nan)
             frames.append(
                 {"shown": [number(v, ".3g") if np.isfinite(v) else "" for v in _clean(seen)]}
-                | {"ring": np.where(np.isin(np.arange(10), new), 25, 0), "text": text}
-                | {"unit": ["1", "2", "3", "output"]}
+                | {"ring": np.where(np.isin(np.arange(10), new), 23, 0), "text": text}
+                | {"unit": ["1", "2", "3", "out"]}
                 | {"z": _clean(seen[[2, 3, 4, 8]]), "a": _clean(seen[[5, 6, 7, 9]]), "out": seen[9]}
             )
         return frames
 
-    heads = ["x", "sum z", "a = g(z)", "sum z", "ŷ = σ(z)"]
+    heads = ["x", "z", "a = g(z)", "z", "σ(z)"]
     return Steps(
         run,
         [
@@ -71,22 +73,24 @@ def push():
         [
             Panel(
                 Segments(*edges.T, weight=weights),
-                Segments([1] * 3 + [2.75], [*hidden, 1], [1.75] * 3 + [3.5], [*hidden, 1], color="muted", dash=True),
-                Points(*near.T, color="paper", size=13),
+                Segments(
+                    [at[1]] * 3 + [at[3]], [*hidden, 1], [at[2]] * 3 + [at[4]], [*hidden, 1], color="muted", dash=True
+                ),
+                Points(*near.T, color="paper", size=9),
                 Text(*near.T, [number(w, ".1f") for w in weights], color="muted", size=11),
-                Points(*places.T, color="paper", size=21),
-                Points(*places.T, color="muted", size=21, hollow=True),
+                Points(*places.T, color="paper", size=19),
+                Points(*places.T, color="muted", size=19, hollow=True),
                 Points(*places.T, color="gradient", size="ring", hollow=True),
                 Text(*places.T, "shown", size=12),
-                Text([0, 1, 1.75, 2.75, 3.5], [2.65] * 5, heads, color="muted", size=12),
+                Text(at, [2.65] * 5, heads, color="muted", size=12),
                 Text(
-                    [1] * 3 + [2.75],
+                    [at[1]] * 3 + [at[3]],
                     [*(hidden - 0.44), 0.56],
                     [f"b = {number(b, '.1f')}" for b in [*b1, *b2]],
                     color="muted",
                     size=11,
                 ),
-                xlim=(-0.35, 3.85),
+                xlim=(-0.33, 3.95),
                 ylim=(-0.65, 2.9),
                 axes=False,
                 aspect=0.66,
@@ -126,10 +130,11 @@ def arrays():
         boxes, texts, batch = [], [], []
         for row, named in enumerate(products):
             for column, (name, shape, grows) in enumerate(named):
-                x, y = 1.25 * column, -1.35 * row
-                h, w = np.sqrt(np.array(shape) / 256)
+                x, y = 1.2 * column, -1.6 * row
+                h, w = 0.85 * np.sqrt(np.array(shape) / 256)
                 boxes.append([x - w / 2, x + w / 2, y - h / 2, y + h / 2])
-                texts.append((x, y - h / 2 - 0.13, f"{name}  {shape[0]} × {shape[1]}"))
+                texts.append((x, y + h / 2 + 0.12, name))
+                texts.append((x, y - h / 2 - 0.14, f"{shape[0]} × {shape[1]}"))
                 batch.append(grows)
         left, right, low, high = np.array(boxes).T
         lines = np.concatenate(
@@ -171,12 +176,12 @@ def arrays():
                 Segments("batch_x0", "batch_y0", "batch_x1", "batch_y1", color="accent", width=2.5),
                 Segments("weight_x0", "weight_y0", "weight_x1", "weight_y1", color="ink", width=2.5),
                 Text("name_x", "name_y", "names", size=12),
-                Text([0.625, 0.625, 1.875, 1.875], [0, -1.35, 0, -1.35], ["×", "×", "=", "="], color="muted", size=18),
-                xlim=(-0.62, 3.12),
-                ylim=(-2.05, 0.55),
+                Text([0.6, 0.6, 1.8, 1.8], [0, -1.6, 0, -1.6], ["×", "×", "=", "="], color="muted", size=18),
+                xlim=(-0.6, 3.0),
+                ylim=(-2.4, 0.8),
                 axes=False,
                 equal=True,
-                aspect=0.7,
+                aspect=0.8,
             )
         ],
         [
@@ -248,7 +253,7 @@ def sheet():
         compute,
         [
             Control("stage", ["the sums z", "the activations a"], label="look at"),
-            Control("turn", range(0, 181, 15), label="turn by (degrees)", default=30),
+            Control("turn", range(0, 181, 15), label="turn by (degrees)", default=60),
             Control("data", list(SETS), label="points"),
         ],
         [
@@ -260,7 +265,7 @@ def sheet():
                 equal=True,
                 axes=False,
                 aspect=1,
-                title="the plane of the inputs",
+                title="the inputs",
             ),
             Panel(
                 Segments("ex0", "ey0", "ex1", "ey1", color="muted", width=1, dash=True),
@@ -272,7 +277,7 @@ def sheet():
                 equal=True,
                 axes=False,
                 aspect=1,
-                title="the same plane in the space of three units",
+                title="in the space of the three units",
             ),
         ],
         [Readout("right", "right, of 80", "d")],
