@@ -7,7 +7,7 @@ import numpy as np
 import nnlib as nn
 from nnlib import functional as F
 from nnlib.widgets.explorer import Control, Explorer
-from nnlib.widgets.panels import Line, Panel, Points, Readout, Rule, Segments, Table, number
+from nnlib.widgets.panels import Line, Panel, Points, Readout, Rule, Segments, Table, Text, number
 
 PROBABILITIES = (0.001, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999)
 STEPS = 100
@@ -47,8 +47,9 @@ def one_prediction():
             "at_loss": at[0],
             "at_p": at[1],
             "at_z": at[2],
-            "kind": [3, 2],
             "names": [SQUARED, LOG],
+            "names_x": 0.66 if truth == "y = 1" else 0.34,
+            "names_y": np.array([0.13, -0.72]) * (1 if truth == "y = 1" else -1),
         }
 
     def says(values, results):
@@ -61,8 +62,9 @@ def one_prediction():
             f"{number(mse, '.2g')} with the squared error and by {number(bce, '.2g')} with cross-entropy."
         )
 
-    def panel(curve, points, ylabel, ylim):
+    def panel(curve, points, ylabel, ylim, *names):
         return Panel(
+            *names,
             Rule(x="here"),
             Rule(y=0, dash=False),
             Line("p", curve, color=["negative", "accent"], width=2.5),
@@ -84,7 +86,13 @@ def one_prediction():
         [
             panel("loss", "at_loss", "loss", (-0.3, 7)),
             panel("slope_p", "at_p", "slope with respect to p", (-12, 12)),
-            panel("slope_z", "at_z", "slope with respect to z", (-1.1, 1.1)),
+            panel(
+                "slope_z",
+                "at_z",
+                "slope with respect to z",
+                (-1.1, 1.1),
+                Text("names_x", "names_y", "names", color=["negative", "accent"]),
+            ),
             Table(
                 {"": "names", "loss": "at_loss", "∂L/∂p": "at_p", "∂L/∂z": "at_z"},
                 format=".3g",
@@ -93,7 +101,7 @@ def one_prediction():
         title="What does one prediction cost, and how hard does it pull?",
         name="one-prediction",
         says=says,
-        alt="The squared error and cross-entropy of one prediction over its probability, and their slopes in p and in z.",
+        alt="Squared error and cross-entropy of one prediction over its probability, and their slopes in p and in z.",
     )
 
 
@@ -136,7 +144,8 @@ def stall():
             return f"{state} ({number(right, '.0%')} right)"
 
         return (
-            f"Started at w = {number(values['w'], '.3g')}, after {STEPS} steps: squared error at η = {values['lr_mse']:g} "
+            f"Started at w = {number(values['w'], '.3g')}, after {STEPS} steps: "
+            f"squared error at η = {values['lr_mse']:g} "
             f"{outcome(results['mse_right'])}, cross-entropy at η = {values['lr_ce']:g} {outcome(results['ce_right'])}."
         )
 
@@ -150,12 +159,12 @@ def stall():
         [
             Panel(
                 Rule(y=0.5),
-                Line("axis", "start", color="muted", dash=True, label="start"),
+                Line("axis", "start", color="muted", dash=True),
                 Line("axis", "mse_curve", color="negative", width=2.5, label="sq. error"),
                 Line("axis", "ce_curve", color="accent", width=2.5, label="cross-ent."),
                 Points("x", "label", color="class", size=2.5, label=["benign", "malignant"]),
                 xlabel="mean radius, standardised",
-                ylabel="what the unit says after 100 steps",
+                ylabel="the unit after 100 steps (dashed: before)",
                 xlim=(-2.2, 4.2),
                 ylim=(-0.08, 1.08),
                 aspect=0.85,
@@ -181,7 +190,7 @@ def outlier():
     """Seven points on a line and one that the reader moves away: the lines of squared, absolute and Huber loss."""
     x = np.arange(8.0)
     base = 1 + 0.5 * x + np.array([0.2, -0.3, 0.1, 0.3, -0.2, -0.1, 0.0, 0.1])
-    residuals = np.linspace(-15, 15, 121)
+    residuals = np.linspace(-16, 16, 129)
 
     @lru_cache
     def fitted(height, delta):
@@ -204,8 +213,8 @@ def outlier():
     def says(values, results):
         slopes = [number(results[f"slope_{name}"], ".2f") for name in ("mse", "mae", "huber")]
         return (
-            f"The last point stands at {values['height']:g}. Slopes: squared {slopes[0]}, absolute {slopes[1]}, "
-            f"Huber with δ = {values['delta']:g} {slopes[2]}. Without the last point, squares would give 0.47."
+            f"With the last point at {number(values['height'], '.3g')}, the slope is {slopes[0]} by squares, "
+            f"{slopes[1]} by absolute errors, and {slopes[2]} by Huber's loss with δ = {values['delta']:g}."
         )
 
     return Explorer(
@@ -238,8 +247,8 @@ def outlier():
                 Points("at_huber", "here_huber", color="class0", size=5),
                 xlabel="distance of a point from the line",
                 ylabel="how hard it pulls (points: the last one)",
-                xlim=(-15, 15),
-                ylim=(-12, 12),
+                xlim=(-16, 16),
+                ylim=(-26, 26),
                 aspect=0.9,
             ),
         ],
@@ -298,7 +307,7 @@ def line_mae(x, y):
 
 
 def line_huber(x, y, delta, rounds=500):
-    """Slope and intercept of the line with the least Huber loss, by least squares with weights found again and again."""
+    """Slope and intercept of the line with the least Huber loss: least squares with weights, found again and again."""
     weight = np.ones_like(x)
     for _ in range(rounds):
         mean_x, mean_y = np.average(x, weights=weight), np.average(y, weights=weight)
