@@ -233,7 +233,7 @@ def outlier():
                 xlabel="x",
                 ylabel="y, and three fitted lines",
                 xlim=(-0.7, 7.7),
-                ylim=(-11, 21),
+                ylim=(-13, 23),
                 aspect=0.9,
             ),
             Panel(
