@@ -1,7 +1,7 @@
 """The widgets of chapter 7: a computation graph walked forwards and backwards, and gradients through depth."""
 
 import math
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 
@@ -16,7 +16,7 @@ STARTS = {
     "He": lambda weight: nn.init.kaiming_normal_(weight, nonlinearity="relu"),
     "wide, gain 6": lambda weight: nn.init.normal_(weight, std=6 / math.sqrt(weight.shape[1])),
 }
-REMEDIES = ["none", "batch norm", "residual", "clip to 1"]
+REMEDIES = ["none", "batch norm", "residual", "clipping to 1"]
 WIDTH, EXAMPLES, DEEPEST, FLOOR = 32, 64, 30, 1e-14
 MUTED, FORWARDS, BACKWARDS = 7, 2, 5  # places in the book's series of colours
 
@@ -54,7 +54,8 @@ class Graph:
                 slope, rule = self.edges[lower, upper]
                 slopes[lower, upper] = slope
                 carried, before = slope * gradients[upper], gradients.get(lower)
-                text = f"Backwards from {upper} to {lower}: {rule}. {_n(gradients[upper])} × {_n(slope)} = {_n(carried)}"
+                product = f"{_n(gradients[upper])} × {_n(slope)} = {_n(carried)}"
+                text = f"Backwards from {upper} to {lower}: {rule}. {product}"
                 gradients[lower] = carried + (before or 0.0)
                 if before is None:
                     text += f" arrives at {lower}."
@@ -75,11 +76,8 @@ class Graph:
         x, y = ({name: self.nodes[name][i] for name in names} for i in (0, 1))
         ends = np.array([_shortened(x[a], y[a], x[b], y[b]) for a, b in edges])
         back = color == BACKWARDS
-        labels, label_colors = [], []
-        for edge in edges:
-            weight = f"{_n(self.weights[edge][1])}" if edge in self.weights else ""
-            labels.append(_n(slopes[edge]) if edge in slopes else weight)
-            label_colors.append(BACKWARDS if edge in slopes else MUTED)
+        weight = {edge: _n(value) for edge, (_, value) in self.weights.items()}
+        labels = [_n(slopes[e]) if e in slopes else weight.get(e, "") for e in edges]
         middle = [self._label_place(edge) for edge in edges]
         return {
             "x": [x[name] for name in names],
@@ -98,8 +96,8 @@ class Graph:
             "edge_width": [3.0 if edge in now else 1.0 for edge in edges],
             "label_x": [p[0] for p in middle],
             "label_y": [p[1] for p in middle],
-            "label": labels,
-            "label_color": label_colors,
+            "label": [label if e in now else "" for e, label in zip(edges, labels, strict=True)],
+            "label_color": BACKWARDS if back else FORWARDS,
             "text": text,
         }
 
@@ -133,7 +131,7 @@ def graph_steps():
                 axes=False,
                 xlim=(-0.5, 5.5),
                 ylim=(-0.55, 2.55),
-                aspect=0.62,
+                aspect=0.68,
             )
         ],
         title="What does each edge carry, forwards and backwards?",
@@ -160,7 +158,8 @@ def gradient_through_depth():
         }
 
     def says(values, results):
-        what = f"{values['activation']}, {values['start']}, {values['depth']} hidden layers, remedy {values['remedy']}"
+        helped = "no remedy" if values["remedy"] == "none" else f"with {values['remedy']}"
+        what = f"{values['activation']}, {values['start']}, {values['depth']} hidden layers, {helped}"
         gradient = results["of_layer"]
         low, high = gradient.min(), gradient.max()
         if high < 1e-4:
@@ -182,6 +181,7 @@ def gradient_through_depth():
             ylim=(FLOOR, 1e8),
             yticks={1e-12: "10⁻¹²", 1e-8: "10⁻⁸", 1e-4: "10⁻⁴", 1: "1", 1e4: "10⁴", 1e8: "10⁸"},
             xlim=(0.5, DEEPEST + 1.5),
+            xticks=[1, 10, 20, 30],
             aspect=0.8,
             **kwargs,
         )
@@ -214,10 +214,10 @@ def gradient_through_depth():
     )
 
 
-digits = lru_cache(nn.data.digits)
+digits = cache(nn.data.digits)
 
 
-@lru_cache(maxsize=None)
+@cache
 def norms(activation, start, depth, remedy="none", seed=0):
     """The norm of ∂L/∂W of each layer, from the first to the output, and the rms of each layer's outputs."""
     images, classes = digits()
@@ -228,7 +228,7 @@ def norms(activation, start, depth, remedy="none", seed=0):
             a = block(a)
             signal.append(np.sqrt((a.data**2).mean()))
         nn.CrossEntropyLoss()(a, classes[:EXAMPLES]).backward()
-        if remedy == "clip to 1":
+        if remedy == "clipping to 1":
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         gradient = [np.sqrt((p.grad**2).sum()) for p in model.parameters() if p.ndim == 2]
     return np.array(gradient), np.array(signal)
@@ -299,7 +299,7 @@ def _small_network():
     p = 1 / (1 + math.exp(-s))
     nodes = {
         "x₁": (0, 2, x[0]), "x₂": (0, 0, x[1]), "z₁": (1.3, 2, z[0]), "z₂": (1.3, 0, z[1]),
-        "a₁": (2.4, 2, a[0]), "a₂": (2.4, 0, a[1]), "s": (3.4, 1, s), "p": (4.3, 1, p), "L": (5.2, 1, -math.log(p)),
+        "a₁": (2.4, 2, a[0]), "a₂": (2.4, 0, a[1]), "s": (3.4, 1, s), "p": (4.3, 1.6, p), "L": (5.2, 1, -math.log(p)),
     }  # fmt: skip
     weights = {}
     for j, upper in enumerate(("z₁", "z₂")):
@@ -336,7 +336,7 @@ def _padded(frame, nodes, edges):
     node_keys = {"x", "y", "name", "value_y", "value", "gradient_y", "gradient", "ring"}
     padded = {}
     for key, values in frame.items():
-        if key == "text":
+        if key in ("text", "label_color"):
             padded[key] = values
             continue
         missing = (nodes if key in node_keys else edges) - len(values)
