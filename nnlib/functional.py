@@ -484,7 +484,8 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
     spread = float(label_smoothing)
     smoothed = wanted
     if spread:
-        smoothed = (1 - spread) * wanted + spread / classes * (1 if counted is None else counted[:, None])
+        even = 1 if counted is None else counted[:, None].astype(z.dtype)
+        smoothed = (1 - spread) * wanted + spread / classes * even
     share = smoothed * per_class
     log_p = _log_softmax(z.data, 1)
     loss = -_times_log(share, log_p).sum(axis=1)
