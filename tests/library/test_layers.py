@@ -21,6 +21,12 @@ def test_embedding_of_padding_starts_as_0_and_is_not_learned():
     assert module.weight.grad[0].tolist() == [1, 1]
 
 
+def test_embedding_counts_padding_idx_from_the_end_up_to_the_first_row():
+    weight = nn.Tensor(np.ones((4, 2)), requires_grad=True)
+    F.embedding([0, 3], weight, padding_idx=-4).sum().backward()
+    assert weight.grad.tolist() == [[0, 0], [0, 0], [0, 0], [1, 1]]
+
+
 @pytest.mark.parametrize("index", [-1, 4])
 def test_embedding_refuses_an_index_out_of_range(index):
     with pytest.raises(IndexError, match=rf"input must be in \[0, 4\), got {index}"):
@@ -61,6 +67,17 @@ def test_layer_norm_adds_eps_to_the_variance_under_the_root():
 def test_batch_norm_adds_eps_to_the_variance_under_the_root():
     y = F.batch_norm([[-1.0], [1.0]], None, None, training=True, eps=3.0)
     np.testing.assert_allclose(y.data, [[-0.5], [0.5]])
+
+
+def test_batch_norm_by_default_adds_a_hundred_thousandth():
+    y = F.batch_norm([[-1.0], [1.0]], None, None, training=True)
+    np.testing.assert_allclose(y.data, [[-1 / np.sqrt(1 + 1e-5)], [1 / np.sqrt(1 + 1e-5)]], rtol=1e-12)
+
+
+def test_batch_norm_by_default_moves_running_values_by_a_tenth():
+    mean, variance = np.zeros(1), np.ones(1)
+    F.batch_norm([[0.0], [3.0], [6.0]], mean, variance, training=True)
+    np.testing.assert_allclose([mean, variance], [[0.3], [1.8]], rtol=1e-15)  # 1.8 = 1 + (9 − 1)/10
 
 
 def test_batch_norm_in_evaluation_adds_eps_to_the_variance_under_the_root():
