@@ -112,6 +112,11 @@ def test_refuses_a_weight_that_is_not_one_for_each_class(loss, weight):
         loss(SCORES, [0, 1], weight=weight)
 
 
+def test_label_smoothing_of_1_asks_for_all_classes_alike():
+    loss = F.cross_entropy(SCORES, [0, 1], label_smoothing=1).item()
+    assert loss == pytest.approx(-F.log_softmax(SCORES, dim=1).mean().item(), rel=1e-15)
+
+
 @pytest.mark.parametrize("smoothing", [-0.1, 1.1, np.nan])
 def test_refuses_label_smoothing_out_of_range(smoothing):
     with pytest.raises(ValueError, match=f"label_smoothing must be between 0 and 1, got {smoothing}"):
