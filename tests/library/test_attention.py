@@ -68,22 +68,40 @@ def test_dropped_weights_are_made_up_for_by_the_others():
         (
             lambda q, k, v: F.scaled_dot_product_attention(q, v, v),
             ValueError,
-            r"query \(2, 3, 4, 6\), key \(2, 3, 5, 2\)",
+            r"scaled_dot_product_attention: query \(2, 3, 4, 6\), key \(2, 3, 5, 2\)",
         ),
         (lambda q, k, v: F.scaled_dot_product_attention(q, k, v[:, :, :4]), ValueError, r"value \(2, 3, 4, 2\) must"),
-        (lambda q, k, v: F.scaled_dot_product_attention(q, k, v, np.ones((5, 4))), ValueError, r"got shape \(5, 4\)"),
-        (lambda q, k, v: F.scaled_dot_product_attention(q, k, v, np.ones((4, 5), int)), TypeError, "got dtype int64"),
+        (
+            lambda q, k, v: F.scaled_dot_product_attention(q, k, v, np.ones((5, 4))),
+            ValueError,
+            r"scaled_dot_product_attention: attn_mask must broadcast to \(2, 3, 4, 5\), got shape \(5, 4\)",
+        ),
+        (
+            lambda q, k, v: F.scaled_dot_product_attention(q, k, v, np.ones((4, 5), int)),
+            TypeError,
+            "scaled_dot_product_attention: .*got dtype int64",
+        ),
         (
             lambda q, k, v: F.scaled_dot_product_attention(q, k, v, None, 1.5),
             ValueError,
-            "dropout_p must be between 0 and 1",
+            "scaled_dot_product_attention: dropout_p must be between 0 and 1",
         ),
         (
             lambda q, k, v: F.scaled_dot_product_attention(q, k, v, np.ones((4, 5)), is_causal=True),
             ValueError,
             "not both",
         ),
-        (lambda q, k, v: attention_weights(q, v), ValueError, r"query \(2, 3, 4, 6\) and key \(2, 3, 5, 2\)"),
+        (lambda q, k, v: attention_weights(q, k, np.ones((5, 4))), ValueError, "attention_weights: attn_mask must"),
+        (
+            lambda q, k, v: attention_weights(q, k, np.ones((4, 5), int)),
+            TypeError,
+            "attention_weights: .*got dtype int64",
+        ),
+        (
+            lambda q, k, v: attention_weights(q, v),
+            ValueError,
+            r"attention_weights: query \(2, 3, 4, 6\) and key \(2, 3, 5, 2\)",
+        ),
     ],
 )
 def test_attention_refuses_what_does_not_fit(call, error, message, heads):
@@ -180,7 +198,12 @@ def test_module_refuses_options_out_of_range(call, error, message):
             ValueError,
             r"key_padding_mask must have shape \(3, 4\), got \(4, 3\)",
         ),
-        (lambda a, x: a(x, x, x, np.ones((3, 4), int)), TypeError, "must hold booleans or floating-point numbers"),
+        (lambda a, x: a(x, x, x, None, True, np.ones((4, 4), int)), TypeError, "MultiheadAttention: a mask must hold"),
+        (
+            lambda a, x: a(x, x, x, np.ones((3, 4), int)),
+            TypeError,
+            "MultiheadAttention: a mask must hold booleans or floating-point numbers",
+        ),
     ],
 )
 def test_module_refuses_what_does_not_fit(call, error, message, attention, x):
