@@ -138,6 +138,14 @@ def test_prints_its_numbers_and_what_is_unusual_about_it():
     assert repr(nn.Tensor(np.zeros(1, np.float32))) == "Tensor([0.], dtype=float32)"
 
 
+def test_numbers_are_printed_to_four_places():
+    assert repr(nn.Tensor([2 / 3, 1e-7])) == "Tensor([0.6667, 0.    ])"
+
+
+def test_rows_are_printed_below_each_other():
+    assert repr(nn.Tensor([[1.0], [2.0]])) == "Tensor([[1.],\n        [2.]])"
+
+
 # One dtype
 
 FLOAT32 = np.array([1.0, 2.0], np.float32)
