@@ -27,6 +27,10 @@ def test_embedding_counts_padding_idx_from_the_end_up_to_the_first_row():
     assert weight.grad.tolist() == [[0, 0], [0, 0], [0, 0], [1, 1]]
 
 
+def test_embedding_module_counts_padding_idx_from_the_end_up_to_the_first_row():
+    assert nn.Embedding(4, 2, padding_idx=-4).weight.data[0].tolist() == [0, 0]
+
+
 @pytest.mark.parametrize("index", [-1, 4])
 def test_embedding_refuses_an_index_out_of_range(index):
     with pytest.raises(IndexError, match=rf"input must be in \[0, 4\), got {index}"):

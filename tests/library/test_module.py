@@ -136,6 +136,12 @@ def test_to_converts_parameters_and_buffers_and_forgets_gradients(rng):
     assert [p.grad for p in model.parameters()] == [None] * 5
 
 
+def test_to_keeps_the_numbers():
+    model, before = nn.BatchNorm1d(2), nn.BatchNorm1d(2).state_dict()
+    assert_unchanged(model.to("float32"), before)
+    assert list(model.state_dict()) == list(before)
+
+
 def test_to_keeps_shared_parameters_shared():
     model = Autoencoder().to("float32")
     assert model.decoder.weight is model.encoder[0].weight
@@ -206,6 +212,9 @@ def test_model_prints_as_in_pytorch():
     ("module", "printed"),
     [
         (nn.Dropout(0.1), "Dropout(p=0.1)"),
+        (nn.Dropout(), "Dropout(p=0.5)"),
+        (nn.LeakyReLU(), "LeakyReLU(negative_slope=0.01)"),
+        (nn.ELU(), "ELU(alpha=1.0)"),
         (nn.ELU(2.0), "ELU(alpha=2.0)"),
         (nn.GELU("tanh"), "GELU(approximate='tanh')"),
         (nn.LogSoftmax(dim=-1), "LogSoftmax(dim=-1)"),
