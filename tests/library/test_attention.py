@@ -245,6 +245,13 @@ def test_stack_of_causal_blocks_does_not_see_the_future(x):
     np.testing.assert_array_equal(stack(x).data[:, :2], before[:, :2])
 
 
+def test_stack_is_its_layers_in_a_row(x):
+    stack = nn.TransformerEncoder(block(nn.TransformerEncoderLayer), 2)
+    padding = np.array([[False] * 4, [False] * 3 + [True], [False] * 2 + [True] * 2])
+    for masks in ((), (causal_mask(4).T, padding), (None, padding, True)):
+        np.testing.assert_array_equal(stack(x, *masks).data, stack.layers[1](stack.layers[0](x, *masks), *masks).data)
+
+
 def test_layers_of_a_stack_start_alike_but_learn_apart():
     first, second = nn.TransformerEncoder(block(nn.TransformerEncoderLayer), 2).layers
     for name, array in first.state_dict().items():
@@ -265,7 +272,7 @@ def test_layer_refuses_an_unknown_activation():
 
 
 def test_stack_refuses_to_be_empty():
-    with pytest.raises(ValueError, match="num_layers must be an integer ≥ 1, got 0"):
+    with pytest.raises(ValueError, match="TransformerEncoder: num_layers must be an integer ≥ 1, got 0"):
         nn.TransformerEncoder(block(nn.TransformerEncoderLayer), 0)
 
 
@@ -275,6 +282,15 @@ def test_stack_refuses_to_be_empty():
 def test_positions_are_sines_and_cosines_of_falling_frequency():
     expected = [f(t / 10000 ** (i / 6)) for t in range(5) for i in (0, 2, 4) for f in (np.sin, np.cos)]
     np.testing.assert_allclose(positional_encoding(5, 6).ravel(), expected, rtol=1e-12)
+
+
+def test_even_number_of_columns_need_not_be_a_multiple_of_three():
+    np.testing.assert_allclose(positional_encoding(2, 4)[1], [np.sin(1), np.cos(1), np.sin(0.01), np.cos(0.01)])
+
+
+def test_positions_are_added_along_the_first_dimension_unless_told():
+    y = nn.PositionalEncoding(6, dropout=0.0)(np.zeros((5, 2, 6))).data
+    np.testing.assert_allclose(y[:, 1], positional_encoding(5, 6))
 
 
 def test_product_of_two_positions_depends_on_their_distance_only():
@@ -303,7 +319,8 @@ def test_positions_are_no_part_of_the_state():
     [
         (lambda: nn.PositionalEncoding(5), "d_model must be even, got 5"),
         (lambda: nn.PositionalEncoding(0), "d_model must be an integer ≥ 1, got 0"),
-        (lambda: positional_encoding(0, 6), "length must be an integer ≥ 1, got 0"),
+        (lambda: nn.PositionalEncoding(3), "d_model must be even, got 3"),
+        (lambda: positional_encoding(0, 6), "positional_encoding: length must be an integer ≥ 1, got 0"),
         (lambda: positional_encoding(10**7, 10**7), "would take 745,058 GiB, more than 16 GiB"),
         (lambda: nn.PositionalEncoding(6)(np.ones((5, 4))), r"the last 6, got shape \(5, 4\)"),
     ],

@@ -209,21 +209,20 @@ def test_model_prints_as_in_pytorch():
 
 
 @pytest.mark.parametrize(
-    ("module", "printed"),
+    ("make", "printed"),
     [
-        (nn.Dropout(0.1), "Dropout(p=0.1)"),
-        (nn.Dropout(), "Dropout(p=0.5)"),
-        (nn.LeakyReLU(), "LeakyReLU(negative_slope=0.01)"),
-        (nn.ELU(), "ELU(alpha=1.0)"),
-        (nn.ELU(2.0), "ELU(alpha=2.0)"),
-        (nn.GELU("tanh"), "GELU(approximate='tanh')"),
-        (nn.LogSoftmax(dim=-1), "LogSoftmax(dim=-1)"),
-        (nn.Tanh(), "Tanh()"),
+        (lambda: nn.Dropout(0.1), "Dropout(p=0.1)"),
+        (lambda: nn.Dropout(), "Dropout(p=0.5)"),
+        (lambda: nn.LeakyReLU(), "LeakyReLU(negative_slope=0.01)"),
+        (lambda: nn.ELU(), "ELU(alpha=1.0)"),
+        (lambda: nn.ELU(2.0), "ELU(alpha=2.0)"),
+        (lambda: nn.GELU("tanh"), "GELU(approximate='tanh')"),
+        (lambda: nn.LogSoftmax(dim=-1), "LogSoftmax(dim=-1)"),
+        (lambda: nn.Tanh(), "Tanh()"),
     ],
-    ids=str,
 )
-def test_layer_prints_its_settings(module, printed):
-    assert repr(module) == printed
+def test_layer_prints_its_settings(make, printed):
+    assert repr(make()) == printed
 
 
 # Layers

@@ -450,6 +450,12 @@ def test_max_shares_the_gradient_where_elements_tie():
     np.testing.assert_allclose(x.grad, [[0, 1 / 2, 1 / 2], [1 / 3, 1 / 3, 1 / 3]])
 
 
+def test_slope_of_the_absolute_value_at_zero_is_0():
+    x = nn.Tensor([0.0, -2.0], requires_grad=True)
+    x.abs().sum().backward()
+    assert x.grad.tolist() == [0, -1]
+
+
 @pytest.mark.parametrize("activation", [F.relu, F.leaky_relu, F.elu], ids=lambda f: f.__name__)
 def test_slope_at_zero_is_the_one_from_the_left(activation):
     x = nn.Tensor([0.0], requires_grad=True)

@@ -87,6 +87,14 @@ def test_centered_rmsprop_survives_a_gradient_that_never_changes():
     assert np.isfinite(p.data)
 
 
+def test_state_of_centered_rmsprop_has_the_mean_gradient():
+    p = leaf([0.0])
+    p.grad = np.array([3.0])
+    optimizer = nn.optim.RMSprop([p], alpha=0.75, centered=True)
+    optimizer.step()
+    assert optimizer.state_dict()["state"][0]["grad_avg"].tolist() == [0.75]
+
+
 def test_amsgrad_remembers_the_largest_gradient():
     steps = []
     for amsgrad in (False, True):

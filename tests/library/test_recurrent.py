@@ -139,7 +139,7 @@ def test_dropout_lies_between_layers_and_only_while_training(kind, rng):
 @every_kind
 def test_parameters_start_within_one_over_the_root_of_the_state(kind):
     for parameter in KINDS[kind](100, 16).parameters():
-        assert 0.2 < np.abs(parameter.data).max() <= 0.25
+        assert -0.25 <= parameter.data.min() < -0.2 and 0.2 < parameter.data.max() <= 0.25
 
 
 @every_kind
@@ -181,6 +181,10 @@ X = np.ones((5, 4, 2))
         ),
         (lambda: nn.RNN(2, 3, nonlinearity="elu"), "RNN: nonlinearity must be 'tanh' or 'relu', got 'elu'"),
         (lambda: nn.LSTM(2, 3, 2, dropout=1.5), "LSTM: dropout must be between 0 and 1, got 1.5"),
+        (lambda: nn.RNN(0, 3), "RNN: input_size must be an integer ≥ 1, got 0"),
+        (lambda: nn.RNN(2, 0), "RNN: hidden_size must be an integer ≥ 1, got 0"),
+        (lambda: nn.LSTM(10**5, 10**5), "LSTM: 4 · hidden_size = 400000 × inputs = 100000 would take"),
+        (lambda: nn.GRU(1, 10**5), "GRU: 3 · hidden_size = 300000 × hidden_size = 100000 would take"),
         (lambda: nn.GRU(2, 3, num_layers=0), "GRU: num_layers must be an integer ≥ 1, got 0"),
         (
             lambda: rnn(X, *[np.ones((4, 3)), np.ones((3, 2)), np.ones((3, 3))], nonlinearity="elu"),

@@ -1,5 +1,7 @@
 """Tensor: what it holds, and arithmetic, products, reductions and indexing for every shape that NumPy allows."""
 
+import operator
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -189,6 +191,12 @@ def test_arithmetic_broadcasts_as_numpy_and_gradients_come_back_in_shape(shapes,
     a, b = (data.draw(arrays(shape)) for shape in shapes.input_shapes)
     np.testing.assert_array_equal((nn.Tensor(a) / nn.Tensor(b) + nn.Tensor(a)).data, a / b + a)
     assert nn.utils.gradcheck(lambda a, b: (a - b) * (a + b) / b, [leaf(a), leaf(b)])
+
+
+@pytest.mark.parametrize("calculate", [operator.add, operator.sub, operator.mul, operator.truediv, operator.matmul])
+def test_tensor_may_stand_on_the_right(calculate):
+    left, right = np.array([3.0, 5.0]), np.array([2.0, 4.0])
+    assert calculate(left, nn.Tensor(right)).tolist() == calculate(left, right).tolist()
 
 
 @st.composite
