@@ -470,6 +470,15 @@ def test_state_leaves_out_parameters_that_never_moved():
     assert list(optimizer.state_dict()["state"]) == [1]
 
 
+@every_optimizer
+def test_state_that_was_loaded_comes_out_again(make):
+    net, other = model(), model()
+    optimizer, second = make(net.parameters()), make(other.parameters())
+    learn(net, optimizer, steps=3)
+    second.load_state_dict(optimizer.state_dict())
+    assert repr(second.state_dict()) == repr(optimizer.state_dict())
+
+
 def test_state_is_a_copy():
     net = model()
     optimizer = nn.optim.Adam(net.parameters())

@@ -241,6 +241,18 @@ def test_resumed_training_is_the_same_bit_for_bit(tmp_path, patience):
     assert_same_state(model.state_dict(), expected.state_dict())
 
 
+def test_checkpoint_that_is_refused_leaves_the_schedule_where_it_was(tmp_path):
+    trained(1, checkpoint=tmp_path / "run.npz", scheduler=lambda o: lr_scheduler.StepLR(o, 2))
+    model = classifier()
+    optimizer = nn.optim.SGD(model.parameters())
+    schedule = lr_scheduler.StepLR(optimizer, 2)
+    before = schedule.state_dict()
+    options = {"scheduler": schedule, "checkpoint": tmp_path / "run.npz", "resume": True}
+    with pytest.raises(nn.LoadError, match="the state lacks the settings"):
+        nn.fit(model, (X, Y), LOSS, optimizer, 2, **options)
+    assert schedule.state_dict() == before
+
+
 def test_checkpoints_do_not_change_the_training(tmp_path):
     expected, _ = trained()
     model, _ = trained(checkpoint=tmp_path / "run.npz")
@@ -378,6 +390,17 @@ def test_evaluation_is_the_mean_over_all_rows(batch_size):
     model = classifier().eval()
     expected = LOSS(model(X_VAL), Y_VAL).item()
     assert nn.evaluate(model, VALIDATION, LOSS, batch_size=batch_size) == pytest.approx(expected, rel=1e-12)
+
+
+def test_evaluation_takes_256_rows_at_a_time():
+    sizes = []
+    nn.evaluate(nn.Identity(), (np.zeros(600), np.zeros(600)), lambda output, y: sizes.append(len(y)) or 0.0)
+    assert sizes == [256, 256, 88]
+
+
+def test_evaluation_refuses_data_that_are_no_pair():
+    with pytest.raises(ValueError, match=r"data must be a pair \(X, y\), got ndarray"):
+        nn.evaluate(classifier(), X_VAL, LOSS)
 
 
 def test_evaluation_drops_nothing_out_and_leaves_the_mode():
