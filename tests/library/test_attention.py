@@ -20,10 +20,16 @@ def test_attention_is_softmax_of_scaled_scores_times_values(heads):
     np.testing.assert_allclose(F.scaled_dot_product_attention(q, k, v).data, expected, rtol=1e-12)
 
 
-def test_attention_weights_are_what_attention_takes(heads):
+@pytest.mark.parametrize("options", [{}, {"attn_mask": np.tri(4, 5, dtype=bool)}, {"scale": 0.3}], ids=str)
+def test_attention_weights_are_what_attention_takes(heads, options):
     q, k, v = heads
-    taken = attention_weights(q, k).data @ v
-    np.testing.assert_allclose(F.scaled_dot_product_attention(q, k, v).data, taken, rtol=1e-12)
+    taken = attention_weights(q, k, **options).data @ v
+    np.testing.assert_allclose(F.scaled_dot_product_attention(q, k, v, **options).data, taken, rtol=1e-12)
+
+
+def test_attention_weights_of_one_head_are_those_of_several(heads):
+    q, k, _ = heads
+    np.testing.assert_allclose(attention_weights(q[0, 0], k[0, 0]).data, attention_weights(q, k).data[0, 0], rtol=1e-12)
 
 
 def test_masked_keys_might_as_well_not_be_there(heads):

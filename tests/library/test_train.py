@@ -114,6 +114,13 @@ def test_metric_of_training_is_the_mean_over_rows():
     assert history.metric == [pytest.approx(Y.mean())]
 
 
+def test_batches_have_32_rows_unless_told():
+    model, sizes = nn.Linear(3, 3), []
+    optimizer = nn.optim.SGD(model.parameters())
+    nn.fit(model, (X, Y), LOSS, optimizer, 1, metric=lambda output, y: sizes.append(len(y)) or 0.0)
+    assert sizes == [32, 18]
+
+
 def test_schedule_is_stepped_after_each_epoch():
     _, history = trained(5, scheduler=lambda o: lr_scheduler.StepLR(o, 2))
     np.testing.assert_allclose(history.lr, 0.03 * np.array([1, 1, 0.1, 0.1, 0.01]))
