@@ -128,6 +128,18 @@ def x(rng):
     return rng.normal(size=(3, 4, 6))
 
 
+def test_attention_starts_as_pytorchs():
+    attention = nn.MultiheadAttention(60, 2)
+    bound = np.sqrt(6 / (60 + 3 * 60))
+    assert -bound <= attention.in_proj_weight.data.min() < -0.99 * bound
+    assert 0.99 * bound < attention.in_proj_weight.data.max() <= bound
+    assert not attention.in_proj_bias.data.any() and not attention.out_proj.bias.data.any()
+
+
+def test_attention_without_bias_has_none():
+    assert list(nn.MultiheadAttention(6, 2, bias=False).state_dict()) == ["in_proj_weight", "out_proj.weight"]
+
+
 def test_weights_of_several_heads_are_their_mean(attention, x):
     mean, each = (attention(x, x, x, average_attn_weights=average)[1].data for average in (True, False))
     np.testing.assert_allclose(mean, each.mean(axis=1), rtol=1e-12)
@@ -175,6 +187,11 @@ def test_attention_drops_weights_only_while_training(x):
     ("call", "error", "message"),
     [
         (lambda: nn.MultiheadAttention(6, 4), ValueError, "num_heads=4 must divide embed_dim=6"),
+        (
+            lambda: nn.MultiheadAttention(6, 2, dropout=1.5),
+            ValueError,
+            "MultiheadAttention: dropout must be between 0 and 1, got 1.5",
+        ),
         (lambda: nn.MultiheadAttention(6, 2, dropout=-1), ValueError, "dropout must be between 0 and 1, got -1"),
     ],
 )
@@ -222,6 +239,17 @@ def test_module_refuses_what_does_not_fit(call, error, message, attention, x):
 
 def block(kind, **options):
     return kind(6, 2, dim_feedforward=5, dropout=0.0, batch_first=True, **options)
+
+
+def test_layer_drops_at_its_four_places():
+    layer = nn.TransformerEncoderLayer(6, 2, dim_feedforward=5, dropout=0.3)
+    assert [layer.self_attn.dropout, layer.dropout.p, layer.dropout1.p, layer.dropout2.p] == [0.3] * 4
+
+
+def test_layer_has_pytorchs_defaults():
+    layer = nn.TransformerEncoderLayer(6, 2)
+    assert (layer.linear1.out_features, layer.dropout.p, layer.norm1.eps, layer.norm2.eps) == (2048, 0.1, 1e-5, 1e-5)
+    assert (layer.activation, layer.norm_first, layer.self_attn.batch_first) == (F.relu, False, False)
 
 
 def test_post_norm_layer_ends_with_its_norm(x):

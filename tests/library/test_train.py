@@ -152,6 +152,18 @@ def test_progress_is_shown_when_wanted(capsys, progress, shown):
     assert ("2/2" in capsys.readouterr().err) == shown
 
 
+def test_progress_tells_epochs_and_loss(capsys):
+    _, history = trained(2, progress=True)
+    shown = capsys.readouterr().err
+    assert "epoch" in shown and f"loss={history.loss[-1]:.3g}" in shown
+
+
+def test_progress_of_resumed_training_begins_where_it_was(capsys, tmp_path):
+    trained(2, checkpoint=tmp_path / "run.npz")
+    trained(4, checkpoint=tmp_path / "run.npz", resume=True, progress=True)
+    assert "4/4" in capsys.readouterr().err
+
+
 # Stopping
 
 
