@@ -454,6 +454,18 @@ def test_reconstruction_goes_up_and_down_once():
     np.testing.assert_allclose(rbm.reconstruct(DATA), 1 / (1 + np.exp(-(h @ rbm.weight + rbm.visible_bias))))
 
 
+def test_machine_starts_with_small_weights_and_no_biases():
+    rbm = RBM(200, 100)
+    assert abs(rbm.weight.mean()) < 0.0003 and rbm.weight.std() == pytest.approx(0.01, rel=0.03)
+    assert not rbm.visible_bias.any() and not rbm.hidden_bias.any()
+
+
+def test_machine_learns_in_ten_epochs_of_rate_a_tenth_unless_told():
+    X = np.random.default_rng(0).random((70, 5))
+    first, second = (RBM(5, 3, np.random.default_rng(1)) for _ in range(2))
+    np.testing.assert_array_equal(first.fit(X).weight, second.fit(X, epochs=10, lr=0.1, k=1, batch_size=32).weight)
+
+
 def test_machine_learns_the_same_from_the_same_seed():
     weights = [RBM(5, 3, np.random.default_rng(s)).fit(DATA, 5).weight.tolist() for s in (1, 1, 2)]
     assert weights[0] == weights[1] != weights[2]
