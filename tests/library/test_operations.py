@@ -172,6 +172,7 @@ OPERATIONS = {
     "conv1d": (lambda x, w, b: F.conv1d(x, w, b, padding="same"), normal(N, 2, 5), normal(3, 2, 2), normal(3)),
     "max_pool2d": (lambda x: F.max_pool2d(x, 2), normal(N, 2, 5, 6)),
     "max_pool2d overlapping": (lambda x: F.max_pool2d(x, 3, 1, 1), normal(N, 2, 3, 2)),
+    "max_pool2d of windows that share an edge": (lambda x: F.max_pool2d(x, 3, 2), normal(N, 2, 7, 5)),
     "avg_pool2d": (lambda x: F.avg_pool2d(x, (2, 3), 1, 1), normal(N, 2, 5, 3)),
     "adaptive_avg_pool2d": (lambda x: F.adaptive_avg_pool2d(x, (2, None)), normal(N, 2, 5, 3)),
     "rnn": (
