@@ -72,6 +72,11 @@ def test_any_layout_is_saved(path, layout):
     np.testing.assert_array_equal(nn.load(path), layout(STATE["weight"]))
 
 
+def test_columns_first_come_back_columns_first(path):
+    nn.save(np.asfortranarray(np.ones((2, 3))), path)
+    assert nn.load(path).flags.f_contiguous
+
+
 def test_tuples_tensors_and_numpy_numbers_come_back_as_lists_arrays_and_numbers(path):
     nn.save({"t": (1, nn.Tensor([2.0], requires_grad=True)), "n": np.float64(0.1), "i": np.int64(3)}, path)
     assert_equal(nn.load(path), {"t": [1, np.array([2.0])], "n": 0.1, "i": 3})
