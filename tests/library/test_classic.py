@@ -150,6 +150,10 @@ def test_many_patterns_of_small_integers_do_not_overflow():
     assert HebbianMemory(2).store(np.ones((200, 2), np.int8)).weight[0, 1] == 200
 
 
+def test_memory_that_recalled_nothing_has_an_empty_path():
+    assert HebbianMemory(2).path == []
+
+
 def test_unit_that_receives_nothing_stays():
     np.testing.assert_array_equal(HebbianMemory(3).recall([1, -1, 1]), [1, -1, 1])
 
@@ -285,6 +289,10 @@ def test_stops_after_the_first_epoch_without_a_mistake():
 
 def test_stops_after_the_epochs_allowed():
     assert Perceptron(epochs=1).fit(CORNERS, XOR).mistakes == [3]
+
+
+def test_stops_after_100_epochs_unless_told():
+    assert len(Perceptron().fit(CORNERS, XOR).mistakes) == 100
 
 
 def test_score_of_zero_counts_as_class_1():

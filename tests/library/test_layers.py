@@ -276,6 +276,7 @@ def test_batch_norm_refuses_a_number_of_features_that_is_no_positive_integer(mak
             "Conv1d(2, 2, kernel_size=(3,), stride=(2,), padding=valid, dilation=(2,), groups=2, bias=False)",
         ),
         (lambda: nn.MaxPool2d(2), "MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1)"),
+        (lambda: nn.AvgPool2d(2), "AvgPool2d(kernel_size=2, stride=2, padding=0)"),
         (lambda: nn.AvgPool2d(3, 1), "AvgPool2d(kernel_size=3, stride=1, padding=0)"),
         (lambda: nn.AdaptiveAvgPool2d((None, 2)), "AdaptiveAvgPool2d(output_size=(None, 2))"),
         (lambda: nn.LSTM(2, 3, 2, batch_first=True), "LSTM(2, 3, num_layers=2, batch_first=True)"),

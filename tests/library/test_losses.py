@@ -38,6 +38,13 @@ def test_module_is_its_function(module, function, options, reduction, rng):
     np.testing.assert_array_equal(module(**options, reduction=reduction)(prediction, target).data, expected.data)
 
 
+@pytest.mark.parametrize(
+    "make", [nn.MSELoss, nn.L1Loss, nn.BCELoss, nn.BCEWithLogitsLoss, nn.CrossEntropyLoss, nn.NLLLoss]
+)
+def test_module_takes_the_mean_unless_told(make):
+    assert make().reduction == "mean"
+
+
 def test_mse_is_the_mean_of_squares():
     assert F.mse_loss([1.0, 2.0], [0.0, 4.0]).item() == (1 + 4) / 2
 

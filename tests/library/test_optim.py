@@ -462,6 +462,14 @@ def test_state_has_pytorchs_names_and_the_parameters_shapes(make, names):
         assert {np.shape(state["state"][i][name]) for name in names - {"step"}} == {p.shape}
 
 
+def test_descent_without_momentum_keeps_only_its_steps():
+    p = leaf([0.0])
+    p.grad = np.array([1.0])
+    optimizer = nn.optim.SGD([p])
+    optimizer.step()
+    assert optimizer.state_dict()["state"] == {0: {"step": 1}}
+
+
 def test_state_leaves_out_parameters_that_never_moved():
     still, moving = leaf([1.0]), leaf([1.0])
     optimizer = nn.optim.Adam([still, moving])

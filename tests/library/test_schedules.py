@@ -150,6 +150,22 @@ def test_state_is_a_copy(make):
     assert repr(state) == before
 
 
+def test_state_shares_nothing_with_the_schedule():
+    schedule = lr_scheduler.MultiStepLR(optimizer(), [2, 5])
+    state = schedule.state_dict()
+    state["milestones"].append(9)
+    assert schedule.milestones == [2, 5]
+    schedule.load_state_dict(state)
+    state["milestones"].append(11)
+    assert schedule.milestones == [2, 5, 9]
+
+
+def test_first_rate_is_kept_in_the_group():
+    o = optimizer(0.5)
+    run(lr_scheduler.ExponentialLR(o, 0.1), 3)
+    assert o.param_groups[0]["initial_lr"] == 0.5
+
+
 @every_schedule
 def test_refuses_the_state_of_another_kind_and_changes_nothing(make):
     schedule = make(optimizer())
