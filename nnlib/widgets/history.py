@@ -1,10 +1,12 @@
 """The widgets of chapter 1: a threshold unit as a gate, a memory that recalls, and the machines of the story."""
 
+from functools import cache
 from itertools import combinations, product
 
 import numpy as np
 
 import nnlib as nn
+from nnlib.colors import light
 from nnlib.widgets.explorer import Control, Explorer, Steps
 from nnlib.widgets.panels import Bars, Heatmap, Line, Panel, Points, Readout, Rule, Segments, Table, Text, number
 
@@ -15,12 +17,14 @@ GATES = {  # name of each function of two bits: its values for the inputs 00, 01
 }  # fmt: skip
 MACHINES = {  # year: (name, how many numbers it learned)
     1958: ("perceptron", 512 * 8),
+    1982: ("Hopfield's memory, 64 units", 64 * 63 // 2),
+    1986: ("XOR", 2 * 3 + 3),
+    1998: ("LeNet-5", 60_000),
     2006: ("deep belief net", 784 * 500 + 500 * 500 + (500 + 10) * 2000),
     2012: ("AlexNet", 60_965_224),
     2017: ("Transformer", 213_000_000),
     2020: ("GPT-3", 175_000_000_000),
 }
-SYNAPSES = 100e12  # in a human brain, roughly
 WINTERS = {"first winter": (1969, 1986), "second winter": (1995, 2006)}
 
 
@@ -38,7 +42,7 @@ def gates():
         return (
             {"x1": corners[:, 0], "x2": corners[:, 1], "sum": corners @ unit.weights, "fires": fires}
             | {"gate": name, "dot_x": x - 0.09, "dot_y": y}
-            | _boundary(w1, w2, threshold - 0.5)
+            | _boundary(w1, w2, threshold)
         )
 
     def says(values, results):
@@ -47,7 +51,9 @@ def gates():
         fires = results["fires"].sum()
         if fires in (0, 4):
             return unit + f"the sum {'never' if fires == 0 else 'always'} reaches the threshold."
-        return unit + f"the unit fires for {fires} of the 4 inputs. This is the function “{results['gate']}”."
+        unit += f"the unit fires for {fires} of the 4 inputs. This is the function “{results['gate']}”."
+        on_line = (results["sum"] == values["threshold"]).any()
+        return unit + (" An input on the line has just reached the threshold, and fires." if on_line else "")
 
     weights, box = [-2, -1, 0, 1, 2], (-0.6, 1.6)
     return Explorer(
@@ -108,17 +114,19 @@ def recall():
             changed = np.flatnonzero(state != path[k - 1])[0] if k else None
             agree = (digits[shown] == state).sum(axis=1)
             frames.append(
-                {"image": (state.reshape(8, 8) + 1) / 2, "agree": agree, "wrong": 64 - agree[shown.index(int(digit))]}
+                {"image": (state.reshape(8, 8) + 1) / 2, "wrong": 64 - agree[shown.index(int(digit))]}
+                | {"agree": [a if d in sets[stored] else np.nan for a, d in zip(agree, shown, strict=True)]}
+                | {"dots": np.where(state == digits[int(digit)], 0, 2.5)}
                 | {"change": np.arange(len(path)), "energy": energy, "now": k, "now_energy": energy[k]}
                 | {"ring_x": -1 if k == 0 else changed % 8 + 0.5, "ring_y": -1 if k == 0 else changed // 8 + 0.5}
-                | {"ring": 0 if k == 0 else 9, "text": _recalled(k, len(path), 64 - agree, shown, int(digit))}
+                | {"ring": 0 if k == 0 else 9, "text": _recalled(state, k, len(path), digits, sets[stored], int(digit))}
             )
         return frames
 
     return Steps(
         run,
         [
-            Control("digit", ["0", "1", "7"], label="begin from the"),
+            Control("digit", ["0", "1", "4", "7"], label="begin from the"),
             Control("wrong", [4, 10, 16, 22], label="pixels turned over", default=10),
             Control("stored", list(sets), label="digits stored"),
         ],
@@ -126,8 +134,11 @@ def recall():
             Panel(
                 Heatmap("image", colors="gray", scale=(0.0, 1.25)),
                 Line([0, 8, 8, 0, 0], [0, 0, 8, 8, 0], color="muted", width=1),
+                Points(
+                    [k % 8 + 0.5 for k in range(64)], [k // 8 + 0.5 for k in range(64)], color="class1", size="dots"
+                ),
                 Points("ring_x", "ring_y", color="gradient", size="ring", hollow=True),
-                title="state of the 64 units",
+                title="64 units; a dot: wrong",
                 xlim=(-0.1, 8.1),
                 ylim=(8.1, -0.1),
                 equal=True,
@@ -143,7 +154,7 @@ def recall():
             ),
             Panel(
                 Bars([str(d) for d in shown], "agree", color="accent", format="d"),
-                xlabel="digit",
+                xlabel="stored digit",
                 ylabel="pixels that agree, of 64",
                 ylim=(0, 72),
                 aspect=1,
@@ -158,37 +169,36 @@ def recall():
 
 
 def timeline():
-    """A year of the story: what was new, what it could not do, and what this notebook computes of it."""
+    """The years of the story, each as a question first: what was new, what was missing, what can be counted?"""
     told = _told()
-    years = {key: int(key[:4]) for key in told}
     xs, ys = list(MACHINES), [numbers for _, numbers in MACHINES.values()]
 
-    def compute(year):
-        at = years[year]
-        new, lacks, rows = told[year]
-        return {
-            "at": at,
-            "height": MACHINES[at][1] if at in MACHINES else np.nan,
-            "asked": [row[0] for row in rows],
-            "answer": [row[1] for row in rows],
-            "text": f"New: {new} Missing: {lacks}",
-        }
+    def run():
+        frames = []
+        for key, (new, lacks, rows) in told.items():
+            year, asked = int(key[:4]), [row[0] for row in rows]
+            height = MACHINES[year][1] if year in MACHINES else np.nan
+            frame = {"at": year, "height": height, "asked": asked}
+            question = f"{key}. What was new, and what was still missing? Say it, then press Next."
+            frames.append(frame | {"answer": ["?"] * len(rows), "text": question})
+            answer = f"{key}. New: {new} Missing: {lacks}"
+            frames.append(frame | {"answer": [row[1] for row in rows], "text": answer})
+        return frames
 
     low, high = zip(*WINTERS.values(), strict=True)
     labels = dict.fromkeys(MACHINES, ("end", -1.8, 1))  # anchor, years to the right, times higher
-    labels |= {1958: ("middle", 0, 8), 2017: ("end", 0, 9)}
+    labels |= {1958: ("middle", 0, 8), 1982: ("middle", -6, 0.1), 1986: ("start", 1.8, 1), 2017: ("end", 0, 9)}
     names = [
         Text([x + labels[x][1]], [y * labels[x][2]], [MACHINES[x][0]], color="muted", size=11, anchor=labels[x][0])
         for x, y in zip(xs, ys, strict=True)
     ]
-    return Explorer(
-        compute,
-        [Control("year", list(told), label="year")],
+    return Steps(
+        run,
+        [],
         [
             Panel(
-                Rule(y=SYNAPSES, label="synapses of a brain, roughly"),
-                Segments(low, [2.5] * 2, high, [2.5] * 2, color="grid", width=9),
-                Text([np.mean(w) for w in WINTERS.values()], [12] * 2, ["winter"] * 2, color="muted", size=11),
+                Segments(low, [0.25] * 2, high, [0.25] * 2, color="grid", width=9),
+                Text([np.mean(w) for w in WINTERS.values()], [0.25] * 2, ["winter"] * 2, color="muted", size=11),
                 Rule(x="at", color="accent"),
                 Points(xs, ys, color="ink", size=4),
                 Points("at", "height", color="accent", size=8),
@@ -196,18 +206,18 @@ def timeline():
                 ylabel="numbers that are learned (logarithmic)",
                 yscale="log",
                 xlim=(1938, 2026),
-                ylim=(0.3, 1e16),
+                ylim=(0.03, 1e13),
                 yticks={10**k: text for k, text in ((0, "1"), (3, "10³"), (6, "10⁶"), (9, "10⁹"), (12, "10¹²"))},
                 xticks={1940: "1940", 1960: "1960", 1980: "1980", 2000: "2000", 2020: "2020"},
                 aspect=0.8,
                 width=1.2,
             ),
-            Table({"computed for this page": "asked", "": "answer"}),
+            Table({"what was asked": "asked", "": "answer"}),
         ],
         title="What was new, and what was still missing?",
         name="timeline",
-        says=lambda values, results: results["text"],
-        alt="Five machines from 1958 to 2020 by the numbers they learn, thousands to 175 billion, and two winters.",
+        says=lambda values, frame: frame["text"],
+        alt="Eight machines from 1958 to 2020 by the numbers they learn, nine to 175 billion, and two winters.",
     )
 
 
@@ -235,6 +245,7 @@ def within_order(n, order):
     return sum(program.status == 0 for program in programs)
 
 
+@cache
 def learns_xor(starts, steps=1000, lr=5.0):
     """From how many random starts two hidden sigmoid units and one more learn XOR by backpropagation."""
     X = np.array(list(product((0.0, 1.0), repeat=2)))
@@ -266,60 +277,65 @@ def _told():
     digits = first_digits()
     kept = {len(some): _at_rest(digits[some]) for some in ([0, 1, 7], [0, 1, 4, 7])}
     mean, error = _reconstruction()
-    blocks = 12 * 96 * 12_288**2
+    weights = {year: f"{size:,}" for year, (_, size) in MACHINES.items()}
     return {
         "1943 McCulloch, Pitts": (
-            "a neuron as a sum and a threshold, and circuits of them for every function of logic.",
-            "learning. Every weight is put in by hand.",
+            "a neuron as a sum and a threshold, and networks of them for logic.",
+            "learning. Every connection is put in by hand, so there is no dot.",
             [("functions of 2 inputs, built", f"{built[2]} of {len(tables[2])}"),
-             ("functions of 3 inputs, built", f"{built[3]} of {len(tables[3])}"),
-             ("functions learned", "0")],
+             ("functions of 3 inputs, built", f"{built[3]} of {len(tables[3])}"), ("numbers learned", "0")],
         ),
         "1949 Hebb": (
-            "connections that change with use, by a rule that each can follow alone.",
-            "any notice of mistakes. What is stored is stored, well or badly.",
-            [("3 digits stored, at rest", f"{kept[3]} of 3"), ("4 digits stored, at rest", f"{kept[4]} of 4"),
-             ("weights between 64 units", f"{64 * 63 // 2:,}")],
+            "connections that change with use, by what their two cells do.",
+            "a formula, and any notice of mistakes. No machine, no dot.",
+            [("3 digits stored, at rest", f"{kept[3]} of 3"), ("4 digits stored, at rest", f"{kept[4]} of 4")],
         ),
         "1958 Rosenblatt": (
             "a machine that learns from examples and corrects its mistakes.",
             "a way to teach any layer but the last.",
             [("functions of 2 inputs, learned", f"{learned[2]} of {len(tables[2])}"),
-             ("functions of 3 inputs, learned", f"{learned[3]} of {len(tables[3])}")],
+             ("functions of 3 inputs, learned", f"{learned[3]} of {len(tables[3])}"),
+             ("weights of the Mark I, 512 · 8", weights[1958])],
         ),
         "1969 Minsky, Papert": (
             "a theory of what one layer that learns can and cannot compute.",
-            "an answer for two layers that learn: a judgement was given, and no proof.",
+            "an answer for two layers that learn: a judgement was given, and no proof. A book, no dot.",
             [("of 256, seeing single inputs", str(orders[0])), ("of 256, seeing pairs", str(orders[1])),
              ("of 256, seeing all three", str(orders[2]))],
         ),
+        "1982 Hopfield": (
+            "an energy, which tells why a memory comes to rest.",
+            "room: similar patterns drown each other. And hidden units.",
+            [("pairs among 64 units, 64 · 63 / 2", weights[1982])],
+        ),
         "1986 Rumelhart, Hinton, Williams": (
             "hidden layers that learn, shown to find useful features by themselves.",
-            "data and computers for many layers, and gradients that survive them.",
-            [("starts of 20 that learn XOR", str(learns_xor(20))), ("weights and biases used", str(2 * 3 + 3))],
+            "data and computers for many layers, and a signal that survives them.",
+            [("starts of 20 that learn XOR", str(learns_xor(20))), ("its weights and biases", weights[1986])],
         ),
-        "2006 Hinton and others": (
+        "1998 LeCun and others": (
+            "LeNet-5, which reads the digits on cheques: convolutions, trained from end to end.",
+            "a million labelled pictures, and computers for them.",
+            [("learned numbers (LeCun et al.)", weights[1998])],
+        ),
+        "2006 Hinton, Osindero, Teh": (
             "many layers, each taught alone to explain what the one below it says.",
             "a lasting need for it: with many labels and better units, networks soon learned without.",
             [("error of the mean image", f"{mean:.2f}"), ("error of 32 hidden units", f"{error:.2f}"),
-             ("weights in their network", f"{MACHINES[2006][1]:,}")],
+             ("weights between their layers", weights[2006])],
         ),
         "2012 Krizhevsky, Sutskever, Hinton": (
             "a deep convolutional network, a million labelled photographs, and two graphics cards.",
             "a way with sequences; and labels for everything.",
-            [("weights and biases", f"{MACHINES[2012][1]:,}"), ("weights of the brain for each", _round(2012))],
+            [("weights and biases", weights[2012])],
         ),
         "2017 Vaswani and others": (
             "attention in place of recurrence, so that all words of a text are worked on at once.",
             "memory beyond the text in view, whose cost grows with the square of its length.",
-            [("weights of the Transformer (big)", f"{MACHINES[2017][1]:,}"),
-             ("weights in GPT-3's 96 blocks", f"{blocks:,}"), ("synapses for each of GPT-3's", _round(2020))],
+            [("big Transformer (Vaswani et al.)", weights[2017]),
+             ("GPT-3, 2020, in its 96 blocks", f"{12 * 96 * 12_288**2:,}")],
         ),
     }  # fmt: skip
-
-
-def _round(year):
-    return f"{float(f'{SYNAPSES / MACHINES[year][1]:.1g}'):,.0f}"
 
 
 def _at_rest(patterns):
@@ -333,24 +349,27 @@ def _reconstruction():
     X, _ = nn.data.digits()
     bits = (X >= 0.5).astype(float)[np.random.default_rng(0).permutation(len(X))]
     train, test = bits[:1200], bits[1200:]
-    rbm = nn.classic.RBM(64, 32, generator=np.random.default_rng(0)).fit(train, epochs=30, lr=0.3)
+    rbm = nn.classic.RBM(64, 32, generator=np.random.default_rng(0)).fit(train, epochs=60, lr=0.3)
     return [((test - guess) ** 2).mean() for guess in (train.mean(axis=0), rbm.reconstruct(test))]
 
 
-def _recalled(k, length, wrong, shown, digit):
-    left = f"{wrong[shown.index(digit)]} of 64 pixels are not as in the {digit}."
+def _recalled(state, k, length, digits, stored, digit):
+    wrong = {d: int((state != digits[d]).sum()) for d in sorted({*stored, digit})}
+    left = f"{wrong[digit]} of 64 pixels {'is' if wrong[digit] == 1 else 'are'} not as in the {digit}."
     if k == 0:
-        return f"{left} Each unit will now look at what it receives. Press Next."
+        unknown = "" if digit in stored else f" The {digit} was never stored."
+        return f"{left}{unknown} Each unit will now look at what it receives. Press Next."
     if k < length - 1:
         return f"The circled unit has followed what it received. {left}"
-    if wrong[shown.index(digit)] == 0:
+    found = [d for d in stored if wrong[d] == 0]
+    if found == [digit]:
         return f"At rest: this is the stored {digit}, every pixel of it."
-    found = [d for d, w in zip(shown, wrong, strict=True) if w == 0]
     if found:
-        return f"At rest, but in another memory: this is the {found[0]}."
-    if 64 in wrong:
-        return f"At rest in the negative of the {shown[list(wrong).index(64)]}: every pixel is turned over."
-    return f"At rest in a state that nobody stored. {left}"
+        return f"At rest in another memory: this is the {found[0]}."
+    if len(stored) == 3 and (state == np.sign(digits[stored].sum(axis=0))).all():
+        return f"At rest in a blend: each pixel is as in most of the three stored digits. Nobody stored it. {left}"
+    near = min(stored, key=wrong.get)
+    return f"At rest in a state that nobody stored; nearest is the {near}, with {wrong[near]} pixels wrong."
 
 
 def _boundary(w1, w2, c):
@@ -361,3 +380,62 @@ def _boundary(w1, w2, c):
     near = c * w / (w @ w)
     ends = near + np.outer([-9, 9], np.array([-w[1], w[0]]) / np.linalg.norm(w))
     return {"line_x": ends[:, 0], "line_y": ends[:, 1]}
+
+
+def draw_neuron():
+    """A figure: a nerve cell, and below it the part of the artificial neuron that each of its parts became."""
+    import matplotlib.pyplot as plt
+
+    fig, ax = plt.subplots(figsize=(6, 5.2))
+    _nerve_cell(ax, 3.6)
+    _artificial_neuron(ax, 0)
+    above = {"dendrites": 0.75, "soma": 3.0, "axon": 5.3, "synapses, on\nother cells": 7.9}
+    for text, x in above.items():
+        ax.text(x, 5.5, text, ha="center", va="bottom", weight="bold", fontsize=12)
+    below = {0.1: "dendrites:\ninputs", 2.1: "synapses:\nweights", 3.65: "soma:\nsum", 5.5: "firing:\nthreshold",
+             7.8: "axon:\noutput"}  # fmt: skip
+    for x, text in below.items():
+        ax.text(x, -1.35, text, ha="center", va="top", fontsize=11.5)
+    ax.set(xlim=(-0.9, 9.3), ylim=(-2.6, 6.4), aspect="equal")
+    ax.set_axis_off()
+    return fig
+
+
+def _branches(ax, x, y, angle, length, depth, **look):
+    """Draw a tree whose stem ends at (x, y), its branches away from it."""
+    if depth == 0:
+        return
+    tip = x + length * np.cos(angle), y + length * np.sin(angle)
+    ax.plot([x, tip[0]], [y, tip[1]], lw=0.8 + 0.7 * depth, zorder=1, **look)
+    for turn in (-0.42, 0.38):
+        _branches(ax, *tip, angle + turn, 0.72 * length, depth - 1, **look)
+
+
+def _nerve_cell(ax, y):
+    from matplotlib.patches import Circle
+
+    look = {"color": light("muted"), "solid_capstyle": "round"}
+    for angle in (2.3, np.pi, 3.95):
+        _branches(ax, 3.0, y, angle, 0.95, 4, **look)
+    ax.plot([3.0, 6.6], [y, y], lw=4, **look)
+    for angle in (-0.55, 0.0, 0.55):
+        _branches(ax, 6.6, y, angle, 0.75, 3, **look)
+    ax.add_patch(Circle((3.0, y), 0.62, color=look["color"], zorder=2))
+    ax.add_patch(Circle((3.0, y), 0.2, color="white", zorder=3))
+
+
+def _artificial_neuron(ax, y):
+    from matplotlib.patches import Circle, Rectangle
+
+    ink, accent = light("ink"), light("accent")
+    for i, dy in enumerate((0.95, 0.0, -0.95), start=1):
+        ax.plot([0.6, 2.95], [y + dy, y + dy / 4], color=ink, lw=1.5)
+        ax.text(0.4, y + dy, f"$x_{i}$", ha="right", va="center", fontsize=13)
+        ax.text(1.7, y + 0.6 * dy + 0.16, f"$w_{i}$", color=accent, ha="center", fontsize=13)
+    ax.add_patch(Circle((3.55, y), 0.62, fill=False, color=ink, lw=1.5))
+    ax.text(3.55, y, "add", ha="center", va="center", fontsize=12)
+    ax.annotate("", (7.4, y), (6.15, y), arrowprops={"arrowstyle": "->"})
+    ax.plot([4.17, 4.85], [y, y], color=ink, lw=1.5)
+    ax.add_patch(Rectangle((4.85, y - 0.6), 1.3, 1.2, fill=False, color=ink))
+    ax.plot([5.0, 5.5, 5.5, 6.0], y + np.array([-0.3, -0.3, 0.3, 0.3]), lw=2, color=accent)
+    ax.text(7.5, y, "$y$: 0 or 1", va="center", fontsize=12)
