@@ -27,12 +27,12 @@ def push():
     """One point through the 2-3-1 network, a number at a time."""
     W1, b1, W2, b2 = small_network()
     inputs, hidden = np.array([2.1, -0.1]), np.array([2.0, 1.0, 0.0])  # the heights of the units
-    at = 0, 1.05, 1.75, 2.85, 3.6  # where x, z, a, z and ŷ stand
+    at = 0, 1.25, 2.0, 3.15, 3.95  # where x, z, a, z and ŷ stand
     first = [(at[0], inputs[i], at[1], hidden[j]) for j in range(3) for i in range(2)]
     second = [(at[2], hidden[j], at[3], 1.0) for j in range(3)]
     edges = np.array(first + second)
     weights = np.concatenate([W1.ravel(), W2.ravel()])
-    near = edges[:, :2] + 0.3 * (edges[:, 2:] - edges[:, :2])  # where a weight is written: before the lines cross
+    near = edges[:, :2] + 0.42 * (edges[:, 2:] - edges[:, :2])  # where a weight is written: before the lines cross
     places = [(at[0], y) for y in inputs] + [(x, y) for x in at[1:3] for y in hidden] + [(x, 1.0) for x in at[3:]]
     places = np.array(places)
 
@@ -56,7 +56,7 @@ def push():
             seen = np.where(np.arange(10) < known, values, np.nan)
             frames.append(
                 {"shown": [number(v, ".3g") if np.isfinite(v) else "" for v in _clean(seen)]}
-                | {"ring": np.where(np.isin(np.arange(10), new), 26, 0), "text": text}
+                | {"ring": np.where(np.isin(np.arange(10), new), 23, 0), "text": text}
                 | {"out": seen[9]}
             )
         return frames
@@ -77,22 +77,22 @@ def push():
                 ),
                 Points(*near.T, color="paper", size=9),
                 Text(*near.T, [number(w, ".1f") for w in weights], color="muted", size=11),
-                Points(*places.T, color="paper", size=22),
-                Points(*places.T, color="muted", size=22, hollow=True),
+                Points(*places.T, color="paper", size=20),
+                Points(*places.T, color="muted", size=20, hollow=True),
                 Points(*places.T, color="gradient", size="ring", hollow=True),
-                Text(*places.T, "shown", size=12),
+                Text(*places.T, "shown", size=11),
                 Text(at, [2.65] * 5, heads, color="muted", size=12),
                 Text(
                     [at[1]] * 3 + [at[3]],
-                    [*(hidden - 0.44), 0.56],
+                    [*(hidden - 0.5), 0.5],
                     [f"b = {number(b, '.1f')}" for b in [*b1, *b2]],
                     color="muted",
                     size=11,
                 ),
-                xlim=(-0.33, 3.95),
+                xlim=(-0.42, 4.37),
                 ylim=(-0.65, 2.9),
                 axes=False,
-                aspect=0.6,
+                aspect=0.72,
             )
         ],
         [Readout("out", "output ŷ", ".4f")],
@@ -250,7 +250,7 @@ def sheet():
         compute,
         [
             Control("stage", ["the sums z", "the activations a"], label="look at"),
-            Control("turn", range(0, 181, 15), label="turn by (degrees)", default=15),
+            Control("turn", range(0, 181, 15), label="turn by (degrees)", default=30),
             Control("data", list(SETS), label="points"),
         ],
         [
