@@ -7,7 +7,7 @@ import numpy as np
 import nnlib as nn
 from nnlib import functional as F
 from nnlib.widgets.explorer import Control, Explorer, Steps
-from nnlib.widgets.panels import Line, Panel, Points, Readout, Rule, Segments, Table, Text, number
+from nnlib.widgets.panels import Line, Panel, Points, Readout, Rule, Segments, Text, number
 
 ACTIVATIONS = {
     "ReLU": (F.relu, "ReLU turns what is negative into 0 and lets the rest pass:"),
@@ -32,7 +32,7 @@ def push():
     second = [(at[2], hidden[j], at[3], 1.0) for j in range(3)]
     edges = np.array(first + second)
     weights = np.concatenate([W1.ravel(), W2.ravel()])
-    near = edges[:, :2] + 0.45 * (edges[:, 2:] - edges[:, :2])  # where a weight is written
+    near = edges[:, :2] + 0.3 * (edges[:, 2:] - edges[:, :2])  # where a weight is written: before the lines cross
     places = [(at[0], y) for y in inputs] + [(x, y) for x in at[1:3] for y in hidden] + [(x, 1.0) for x in at[3:]]
     places = np.array(places)
 
@@ -56,9 +56,8 @@ def push():
             seen = np.where(np.arange(10) < known, values, np.nan)
             frames.append(
                 {"shown": [number(v, ".3g") if np.isfinite(v) else "" for v in _clean(seen)]}
-                | {"ring": np.where(np.isin(np.arange(10), new), 23, 0), "text": text}
-                | {"unit": ["1", "2", "3", "out"]}
-                | {"z": _clean(seen[[2, 3, 4, 8]]), "a": _clean(seen[[5, 6, 7, 9]]), "out": seen[9]}
+                | {"ring": np.where(np.isin(np.arange(10), new), 26, 0), "text": text}
+                | {"out": seen[9]}
             )
         return frames
 
@@ -78,8 +77,8 @@ def push():
                 ),
                 Points(*near.T, color="paper", size=9),
                 Text(*near.T, [number(w, ".1f") for w in weights], color="muted", size=11),
-                Points(*places.T, color="paper", size=19),
-                Points(*places.T, color="muted", size=19, hollow=True),
+                Points(*places.T, color="paper", size=22),
+                Points(*places.T, color="muted", size=22, hollow=True),
                 Points(*places.T, color="gradient", size="ring", hollow=True),
                 Text(*places.T, "shown", size=12),
                 Text(at, [2.65] * 5, heads, color="muted", size=12),
@@ -93,13 +92,8 @@ def push():
                 xlim=(-0.33, 3.95),
                 ylim=(-0.65, 2.9),
                 axes=False,
-                aspect=0.66,
-                width=3,
-            ),
-            Table(
-                {"unit": "unit", "z": "z", "a": "a"},
-                format=".4g",
-            ),
+                aspect=0.6,
+            )
         ],
         [Readout("out", "output ŷ", ".4f")],
         title="What does the network say about this point?",
@@ -114,7 +108,7 @@ def arrays():
     inputs, outputs = 64, 10
 
     def compute(m, width, layout):
-        rows = layout == "examples as rows"
+        rows = layout == "rows"
         products = []
         for layer, (n_in, n_out) in enumerate([(inputs, width), (width, outputs)], start=1):
             a, w, z = (m, n_in), (n_out, n_in), (m, n_out)
@@ -131,7 +125,7 @@ def arrays():
         for row, named in enumerate(products):
             for column, (name, shape, grows) in enumerate(named):
                 x, y = 1.2 * column, -1.6 * row
-                h, w = 0.85 * np.sqrt(np.array(shape) / 256)
+                h, w = 0.9 * np.array(shape) / 128
                 boxes.append([x - w / 2, x + w / 2, y - h / 2, y + h / 2])
                 texts.append((x, y + h / 2 + 0.12, name))
                 texts.append((x, y - h / 2 - 0.14, f"{shape[0]} × {shape[1]}"))
@@ -153,7 +147,6 @@ def arrays():
             "names": [t for _, _, t in texts],
             "parameters": parameters,
             "kept": kept,
-            "products": m * width * (inputs + outputs),
         }
 
     def says(values, results):
@@ -161,15 +154,15 @@ def arrays():
         noun = "1 example" if values["m"] == 1 else f"{values['m']} examples"
         return (
             f"With {noun} and {values['width']} hidden units the teal arrays, which grow with the batch, "
-            f"hold {results['kept']:,} numbers, {more} than the {results['parameters']:,} parameters."
+            f"hold {results['kept']:,} numbers, {more} than the {results['parameters']:,} weights and biases."
         )
 
     return Explorer(
         compute,
         [
-            Control("m", [1, 4, 16, 64, 256], label="batch m", default=16),
-            Control("width", [4, 16, 64, 256], label="hidden units", default=64),
-            Control("layout", ["examples as rows", "examples as columns"], label="layout"),
+            Control("m", [1, 4, 8, 16, 20, 24, 28, 32, 64, 128], label="batch m", default=16),
+            Control("width", [8, 16, 32, 64, 128], label="hidden units", default=64),
+            Control("layout", ["rows", "columns"], label="examples as"),
         ],
         [
             Panel(
@@ -185,9 +178,8 @@ def arrays():
             )
         ],
         [
-            Readout("parameters", "parameters", "d"),
-            Readout("kept", "numbers kept for the batch", "d"),
-            Readout("products", "multiply–adds", "d"),
+            Readout("parameters", "weights and biases", "d"),
+            Readout("kept", "numbers in the teal arrays", "d"),
         ],
         title="Which of these arrays grow with the batch?",
         name="arrays-of-a-batch",
@@ -198,8 +190,8 @@ def arrays():
 
 def sheet():
     """A plane of points laid into space by a layer's sums and bent by its activation, turned by the reader."""
-    ticks, fine = np.linspace(-2.2, 2.2, 9), np.linspace(-2.2, 2.2, 17)
-    along = np.stack(np.meshgrid(ticks, fine, indexing="ij"), -1)  # 9 lines of 17 points
+    ticks, fine = np.linspace(-2.2, 2.2, 15), np.linspace(-2.2, 2.2, 29)
+    along = np.stack(np.meshgrid(ticks, fine, indexing="ij"), -1)  # 15 lines of 29 points
     lines = np.concatenate([along, along[..., ::-1]])
     corners = np.array([[i, j, k] for i in (-1, 1) for j in (-1, 1) for k in (-1, 1)])
     cube = [(p, q) for n, p in enumerate(corners) for q in corners[n + 1 :] if (p != q).sum() == 1]
@@ -212,9 +204,9 @@ def sheet():
             W, (normal, _) = model[0].weight.data, _best_line(X, y)
             frame = _frame(np.linalg.pinv(W).T @ normal, z)
             size = np.abs(grid @ frame).max() / 1.7  # so that all of the sheet is seen
-            return z @ frame / size, grid @ frame / size, np.full((24, 3), np.nan)
+            return z @ frame / size, grid @ frame / size, np.full((24, 3), np.nan), frame
         frame = _frame(model[2].weight.data[0], np.tanh(z))
-        return np.tanh(z) @ frame, np.tanh(grid) @ frame, np.concatenate(cube).reshape(-1, 3) @ frame
+        return np.tanh(z) @ frame, np.tanh(grid) @ frame, np.concatenate(cube).reshape(-1, 3) @ frame, frame
 
     def compute(data, stage, turn):
         X, y, _ = bent(data)
@@ -223,8 +215,8 @@ def sheet():
         def seen(points):
             return np.cos(angle) * points[..., 2] + np.sin(angle) * points[..., 0], points[..., 1]
 
-        points, grid, edges = scene(data, stage)
-        (px, py), (gx, gy), (ex, ey) = (seen(p) for p in (points, grid, edges))
+        points, grid, edges, axes = scene(data, stage)
+        (px, py), (gx, gy), (ex, ey), (ax, ay) = (seen(p) for p in (points, grid, edges, axes))
         cut, right = _best_cut(px, y)
         gap = np.full(len(lines), np.nan)[:, None]
         return {
@@ -239,13 +231,18 @@ def sheet():
             "ey0": ey[::2],
             "ex1": ex[1::2],
             "ey1": ey[1::2],
+            "axis_x": ax,
+            "axis_y": ay,
+            "name_x": 1.15 * ax,
+            "name_y": 1.15 * ay,
+            "names": [f"{stage[-1]}{k}" for k in "₁₂₃"],
             "cut": cut,
             "right": right,
         }
 
     def says(values, results):
         share = f"{results['right']} of 80" if results["right"] < 80 else "all 80"
-        return f"Turned by {values['turn']}°: the best vertical cut has {share} points on their side."
+        return f"Turned by {values['turn']}°: the best vertical cut gets {share} points right."
 
     flat = np.concatenate([lines, np.full((len(lines), 1, 2), np.nan)], axis=1).reshape(-1, 2)
     faint = {"color": "muted", "width": 0.6}
@@ -253,7 +250,7 @@ def sheet():
         compute,
         [
             Control("stage", ["the sums z", "the activations a"], label="look at"),
-            Control("turn", range(0, 181, 15), label="turn by (degrees)", default=60),
+            Control("turn", range(0, 181, 15), label="turn by (degrees)", default=15),
             Control("data", list(SETS), label="points"),
         ],
         [
@@ -270,7 +267,9 @@ def sheet():
             Panel(
                 Segments("ex0", "ey0", "ex1", "ey1", color="muted", width=1, dash=True),
                 Line("gx", "gy", **faint),
-                Rule(x="cut", color="ink"),
+                Segments([0] * 3, [0] * 3, "axis_x", "axis_y", color="accent", width=1.5, arrow=True),
+                Text("name_x", "name_y", "names", color="accent", size=12),
+                Rule(x="cut", color="ink", dash=False),
                 Points("px", "py", color="class", size=3.5),
                 xlim=(-1.85, 1.85),
                 ylim=(-1.85, 1.85),
