@@ -37,6 +37,8 @@ def one_prediction():
     def compute(truth, p):
         loss, slope_p, slope_z = curves[truth]
         at = both(np.array([p]), float(truth[-1]))[:, :, 0]
+        steep, edge = at[1, 1], 12  # the slope of cross-entropy in p, and where the picture ends
+        inside, side = abs(steep) <= edge, 1 if truth == "y = 1" else -1
         return {
             "p": axis,
             "loss": loss,
@@ -45,11 +47,15 @@ def one_prediction():
             "here": p,
             "twice": [p, p],
             "at_loss": at[0],
-            "at_p": at[1],
+            "at_p": np.where(np.abs(at[1]) <= edge, at[1], np.nan),
+            "beyond": [f"{'↓' if side > 0 else '↑'} {plain(steep)}"],
+            "beyond_x": p + 0.18 * side,
+            "beyond_y": np.nan if inside else -0.93 * edge * side,
             "at_z": at[2],
+            **{f"{name}_text": [plain(v) for v in row] for name, row in zip(("loss", "p", "z"), at, strict=True)},
             "names": [SQUARED, LOG],
-            "names_x": 0.66 if truth == "y = 1" else 0.34,
-            "names_y": np.array([0.13, -0.72]) * (1 if truth == "y = 1" else -1),
+            "names_x": 0.5 + 0.16 * side,
+            "names_y": np.array([0.13, -0.72]) * side,
         }
 
     def says(values, results):
@@ -59,7 +65,7 @@ def one_prediction():
         (mse, bce) = np.abs(results["at_z"])
         return (
             f"The truth is {y} and p = {p:g}: {state}. Gradient descent pulls z by "
-            f"{number(mse, '.2g')} with the squared error and by {number(bce, '.2g')} with cross-entropy."
+            f"{plain(mse)} with the squared error and by {plain(bce)} with cross-entropy."
         )
 
     def panel(curve, points, ylabel, ylim, *names):
@@ -85,7 +91,13 @@ def one_prediction():
         ],
         [
             panel("loss", "at_loss", "loss", (-0.3, 7)),
-            panel("slope_p", "at_p", "slope with respect to p", (-12, 12)),
+            panel(
+                "slope_p",
+                "at_p",
+                "slope with respect to p",
+                (-12, 12),
+                Text("beyond_x", "beyond_y", "beyond", color="accent"),
+            ),
             panel(
                 "slope_z",
                 "at_z",
@@ -93,10 +105,7 @@ def one_prediction():
                 (-1.1, 1.1),
                 Text("names_x", "names_y", "names", color=["negative", "accent"]),
             ),
-            Table(
-                {"": "names", "loss": "at_loss", "∂L/∂p": "at_p", "∂L/∂z": "at_z"},
-                format=".3g",
-            ),
+            Table({"": "names", "loss": "loss_text", "∂L/∂p": "p_text", "∂L/∂z": "z_text"}),
         ],
         title="What does one prediction cost, and how hard does it pull?",
         name="one-prediction",
@@ -118,11 +127,11 @@ def stall():
     def learned(loss, w, lr):
         unit = unit_at(w)
         right = train_unit(unit, X, y, loss, lr)
-        return right[kept], F.sigmoid(unit(axis[:, None])).data[:, 0], right[-1]
+        return right[kept], F.sigmoid(unit(axis[:, None])).data[:, 0], right[-1], -np.diff(right[-20:]).min()
 
     def compute(w, lr_mse, lr_ce):
-        mse, mse_curve, mse_right = learned(SQUARED, w, lr_mse)
-        ce, ce_curve, ce_right = learned(LOG, w, lr_ce)
+        mse, mse_curve, mse_right, mse_falls = learned(SQUARED, w, lr_mse)
+        ce, ce_curve, ce_right, ce_falls = learned(LOG, w, lr_ce)
         return {
             "x": X[few, 0],
             "label": y[few] + lift[few],
@@ -136,23 +145,28 @@ def stall():
             "ce": 100 * ce,
             "mse_right": mse_right,
             "ce_right": ce_right,
+            "mse_falls": mse_falls,  # the deepest fall in one of the last steps
+            "ce_falls": ce_falls,
         }
 
     def says(values, results):
-        def outcome(right):
+        def outcome(name):
+            right = results[f"{name}_right"]
+            if results[f"{name}_falls"] > 0.015:
+                return f"overshoots ({number(right, '.0%')} right at the last step)"
             state = "has recovered" if right > 0.85 else "is on its way" if right > 0.65 else "is stuck, or too slow"
             return f"{state} ({number(right, '.0%')} right)"
 
         return (
             f"Started at w = {number(values['w'], '.3g')}, after {STEPS} steps: "
-            f"squared error at η = {values['lr_mse']:g} "
-            f"{outcome(results['mse_right'])}, cross-entropy at η = {values['lr_ce']:g} {outcome(results['ce_right'])}."
+            f"squared error at η = {values['lr_mse']:g} {outcome('mse')}, "
+            f"cross-entropy at η = {values['lr_ce']:g} {outcome('ce')}."
         )
 
     return Explorer(
         compute,
         [
-            Control("w", [0, -1, -2, -4, -5, -7, -10], label="start at weight w", default=-5),
+            Control("w", [-10, -7, -5, -4, -2, -1, 0], label="start at weight w", default=-5),
             Control("lr_mse", rates, label="η with squared error", default=1),
             Control("lr_ce", rates, label="η with cross-entropy", default=1),
         ],
@@ -262,6 +276,13 @@ def outlier():
         says=says,
         alt="Eight points, the last far above the others; the line of squared error tilts up to it, the others do not.",
     )
+
+
+def plain(value):
+    """A number with two or three digits and no power of ten, however small."""
+    digits = 3 if abs(value) >= 0.001 else 1
+    text = np.format_float_positional(value, precision=digits, fractional=False, trim="-")
+    return text.replace("-", "−")
 
 
 def unit_at(w):
