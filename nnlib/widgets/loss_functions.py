@@ -49,7 +49,7 @@ def one_prediction():
             "at_loss": at[0],
             "at_p": np.where(np.abs(at[1]) <= edge, at[1], np.nan),
             "beyond": [f"{'↓' if side > 0 else '↑'} {plain(steep)}"],
-            "beyond_x": p + 0.18 * side,
+            "beyond_x": p + 0.27 * side,
             "beyond_y": np.nan if inside else -0.93 * edge * side,
             "at_z": at[2],
             **{f"{name}_text": [plain(v) for v in row] for name, row in zip(("loss", "p", "z"), at, strict=True)},
