@@ -17,7 +17,7 @@ GATES = {  # name of each function of two bits: its values for the inputs 00, 01
 }  # fmt: skip
 MACHINES = {  # year: (name, how many numbers it learned)
     1958: ("perceptron", 512 * 8),
-    1982: ("Hopfield's memory, 64 units", 64 * 63 // 2),
+    1982: ("memory of 64", 64 * 63 // 2),
     1986: ("XOR", 2 * 3 + 3),
     1998: ("LeNet-5", 60_000),
     2006: ("deep belief net", 784 * 500 + 500 * 500 + (500 + 10) * 2000),
@@ -187,7 +187,7 @@ def timeline():
 
     low, high = zip(*WINTERS.values(), strict=True)
     labels = dict.fromkeys(MACHINES, ("end", -1.8, 1))  # anchor, years to the right, times higher
-    labels |= {1958: ("middle", 0, 8), 1982: ("middle", -6, 0.1), 1986: ("start", 1.8, 1), 2017: ("end", 0, 9)}
+    labels |= {1958: ("middle", 0, 9), 1982: ("end", -1.8, 1), 1986: ("start", 1.8, 1), 2017: ("end", -1.8, 9)}
     names = [
         Text([x + labels[x][1]], [y * labels[x][2]], [MACHINES[x][0]], color="muted", size=11, anchor=labels[x][0])
         for x, y in zip(xs, ys, strict=True)
@@ -197,8 +197,8 @@ def timeline():
         [],
         [
             Panel(
-                Segments(low, [0.25] * 2, high, [0.25] * 2, color="grid", width=9),
-                Text([np.mean(w) for w in WINTERS.values()], [0.25] * 2, ["winter"] * 2, color="muted", size=11),
+                Segments(low, [0.8] * 2, high, [0.8] * 2, color="muted", width=3),
+                Text([np.mean(w) for w in WINTERS.values()], [0.1] * 2, ["winter"] * 2, color="muted", size=11),
                 Rule(x="at", color="accent"),
                 Points(xs, ys, color="ink", size=4),
                 Points("at", "height", color="accent", size=8),
@@ -389,14 +389,14 @@ def draw_neuron():
     fig, ax = plt.subplots(figsize=(6, 5.2))
     _nerve_cell(ax, 3.6)
     _artificial_neuron(ax, 0)
-    above = {"dendrites": 0.75, "soma": 3.0, "axon": 5.3, "synapses, on\nother cells": 7.9}
+    above = {"dendrites": 0.45, "soma": 3.0, "axon": 5.3, "synapses, on\nother cells": 7.9}
     for text, x in above.items():
-        ax.text(x, 5.5, text, ha="center", va="bottom", weight="bold", fontsize=12)
+        ax.text(x, 5.75, text, ha="center", va="bottom", weight="bold", fontsize=12)
     below = {0.1: "dendrites:\ninputs", 2.1: "synapses:\nweights", 3.65: "soma:\nsum", 5.5: "firing:\nthreshold",
              7.8: "axon:\noutput"}  # fmt: skip
     for x, text in below.items():
         ax.text(x, -1.35, text, ha="center", va="top", fontsize=11.5)
-    ax.set(xlim=(-0.9, 9.3), ylim=(-2.6, 6.4), aspect="equal")
+    ax.set(xlim=(-0.9, 9.3), ylim=(-2.6, 6.8), aspect="equal")
     ax.set_axis_off()
     return fig
 
