@@ -57,6 +57,13 @@ def test_has_two_widgets_and_a_misconception_card(chapter):
 
 
 @every_chapter
+def test_a_hidden_result_is_not_called_code(chapter):
+    hidden = [cell for cell in code_cells(chapter) if "hide-output" in cell.metadata.get("tags", [])]
+    for cell in hidden:
+        assert cell.metadata.get("mystnb", {}).get("code_prompt_show") == "Show the result", place(chapter, cell)
+
+
+@every_chapter
 def test_code_cells_are_short(chapter):
     assert [place(chapter, cell) for cell in code_cells(chapter) if len(cell.source.splitlines()) > 25] == []
 
