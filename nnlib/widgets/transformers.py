@@ -160,21 +160,22 @@ def window():
         title="What does a filter answer, place by place?",
         name="walking-window",
         says=lambda values, frame: (
-            f"Row {frame['row']}, column {frame['column']} of the map: the nine products sum to {number(frame['sum'], '.2f')}. "
+            f"Row {frame['row']}, column {frame['column']} of the map: "
+            f"the nine products sum to {number(frame['sum'], '.2f')}. "
             + (
-                "Bright against dark here, as the filter wants."
+                "There is ink where the weights are positive, as the filter wants."
                 if frame["sum"] > 0.5
-                else "The opposite of what the filter wants."
+                else "There is ink where the weights are negative: the opposite of what the filter wants."
                 if frame["sum"] < -0.5
                 else "Nearly nothing of what the filter looks for."
             )
         ),
-        alt="A digit of 8 by 8 pixels with a window of 3 by 3, the nine products, and the first place of the map of sums.",
+        alt="A digit of 8 by 8 pixels with a window of 3 by 3, the nine products, and the first of the sums.",
     )
 
 
 def scores():
-    """Eight keys and a query of random numbers: their softmax and how much of a gradient it lets through, with and without √d."""
+    """Eight random keys and a query: their softmax and what gradient it lets through, with and without √d."""
 
     def compute(d, scaled, draw):
         random = np.random.default_rng(draw)
@@ -195,15 +196,13 @@ def scores():
     return Explorer(
         compute,
         [
-            Control("d", [1, 4, 16, 64, 256, 1024], label="length of the vectors d", default=64),
+            Control("d", [1, 4, 16, 64, 256], label="length of the vectors d", default=64),
             Control("scaled", ["not divided", "divided by √d"], label="scores"),
             Control("draw", list(range(1, 9)), label="draw of query and keys"),
         ],
         [
             Panel(Bars(keys, "z"), ylabel="scores q · k", aspect=0.8),
-            Panel(
-                Bars(keys, "p", color="class0", format=".2f"), ylabel="softmax of the scores", ylim=(0, 1.1), aspect=0.8
-            ),
+            Panel(Bars(keys, "p", color="class0"), ylabel="softmax of the scores", ylim=(0, 1.1), aspect=0.8),
             Panel(
                 Rule(y=0.25, label="largest possible: ¼"),
                 Bars(keys, "slope", color="gradient"),
@@ -248,7 +247,8 @@ def attention():
             "letters": letters,
             "x": np.arange(length) + 0.5,
             "from": np.full(length, place - 0.5),
-            "row": np.where(row >= 0.01, row, np.nan),
+            "row": row,
+            "to": np.where(row >= 0.01, np.arange(length) + 0.5, np.nan),  # lines of less than one in a hundred: none
             "map": weights,
             "here": place - 0.5,
             "letter": [letters[place - 1]],
@@ -267,7 +267,7 @@ def attention():
         ],
         [
             Panel(
-                Segments("from", [0.86] * length, "x", [0.14] * length, weight="row", largest=1.0),
+                Segments("from", [0.86] * length, "to", [0.14] * length, weight="row", largest=1.0),
                 Text("x", [0.0] * length, "letters", size=12),
                 Text("here", [1.0], "letter", size=16, color="gradient"),
                 xlim=(0, length),
@@ -293,8 +293,9 @@ def attention():
         title="What does each head look at?",
         name="attention-maps",
         says=lambda values, r: (
-            f"{values['head']}, from “{r['letter'][0]}” at place {values['place']}: most weight, {r['share']:.0%}, goes to "
+            f"{values['head']}, from “{r['letter'][0]}” at place {values['place']}: "
+            f"most weight, {r['share']:.0%}, goes to "
             f"“{r['most']}”, {r['back']} back. The whole decoder expects next: {r['next']}."
         ),
-        alt="A line of text, lines of different thickness from one of its characters to earlier ones, and the whole map.",
+        alt="A line of text, lines from one character to earlier ones, thicker for more weight, and the whole map.",
     )
