@@ -164,7 +164,7 @@ def sums(n, length, random):
     return x, (x[rows, first, 0] + x[rows, second, 0])[:, None]
 
 
-def adding(steps=1500, lengths=(10, 50), rates=(1e-3, 3e-3, 1e-2), seeds=3):
+def adding(steps=1000, lengths=(10, 50), rates=(1e-3, 3e-3, 1e-2), seeds=3):
     """RNN, LSTM and GRU on the adding problem, each at its own best rate: curves of test errors, and last errors."""
     result = {"steps": steps, "lengths": list(lengths)}
     for length in lengths:
@@ -184,7 +184,7 @@ def adding(steps=1500, lengths=(10, 50), rates=(1e-3, 3e-3, 1e-2), seeds=3):
                 train(model.parameters(), loss_of, n, lr, f"{cell.__name__} {length}, rate {lr}", 0.0)
                 return [*curve, nn.evaluate(model, data, F.mse_loss)]
 
-            best = min(rates, key=lambda lr: sum(run(lr, seed, steps, chosen_on)[-1] for seed in (10, 11)))
+            best = min(rates, key=lambda lr: run(lr, 0, steps, chosen_on)[-1])
             curves = [run(best, seed, steps, judged_on) for seed in range(1, seeds + 1)]
             result[f"{cell.__name__} {length}"] = {"rate": best, "curves": np.array(curves, np.float32)}
             print(cell.__name__, length, best, [round(c[-1], 4) for c in curves])
