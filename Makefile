@@ -9,7 +9,7 @@ BOOK_SOURCES = _config.yml _toc.yml index.md $(wildcard chapters/*.ipynb pages/*
 
 .SUFFIXES:
 .DELETE_ON_ERROR:
-.PHONY: help book test lab execute serve bench lock versions clean
+.PHONY: help book test lab execute serve bench mutants lock versions clean
 
 help:  ## list the targets
 	@echo "make TARGET, where TARGET is one of"
@@ -39,6 +39,13 @@ bench: $(HTML)/.built .venv/.browser  ## measure the pages, the widgets, and the
 	@$(BIN)/python benchmarks/page.py
 	@$(BIN)/python benchmarks/library.py
 
+# Always from nothing: mutmut would keep what older tests failed to notice.
+mutants: .venv/.stamp  ## change nnlib's mathematics in thousands of small ways, and count what its tests notice (hours)
+	@$(BIN)/python -m pip install --quiet mutmut==3.8.1
+	@rm -rf mutants
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/mutmut run
+	@$(BIN)/python tests/mutants.py
+
 lock: .venv/.stamp  ## pin the newest versions of everything in requirements.txt
 	@echo "Resolving requirements.txt"
 	@$(BIN)/python -m pip install --quiet uv
@@ -62,7 +69,7 @@ define test_with
 endef
 
 clean:  ## remove what was built and the environment
-	rm -rf _build .venv site/node_modules pages/practice
+	rm -rf _build .venv mutants site/node_modules pages/practice
 
 .venv/.stamp: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; \
