@@ -201,7 +201,7 @@ def scores():
             Control("draw", list(range(1, 9)), label="draw of query and keys"),
         ],
         [
-            Panel(Bars(keys, "z"), ylabel="scores q · k", aspect=0.8),
+            Panel(Bars(keys, "z"), ylabel="scores q · k", yticks=[-20, 0, 20], aspect=0.8),
             Panel(Bars(keys, "p", color="class0"), ylabel="softmax of the scores", ylim=(0, 1.1), aspect=0.8),
             Panel(
                 Rule(y=0.25, label="largest possible: ¼"),

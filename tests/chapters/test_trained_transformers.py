@@ -1,8 +1,10 @@
 """The trainings of chapter 10 run, and what they stored is as good as the chapter says."""
 
+import re
 import sys
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
 
@@ -10,7 +12,8 @@ import nnlib as nn
 from nnlib import functional as F
 from nnlib.widgets import transformers as widgets
 
-TRAINED = Path(__file__).parents[2] / "trained"
+ROOT = Path(__file__).parents[2]
+TRAINED = ROOT / "trained"
 sys.path.insert(0, str(TRAINED))
 import transformers as script  # noqa: E402
 
@@ -32,6 +35,20 @@ def test_a_short_training_gives_what_is_stored(name, tmp_path):
     stored = widgets.trained(name)
     if name != "adding":  # fewer lengths in the short one
         assert set(nn.load(tmp_path / "result.npz")) == set(stored)
+
+
+def test_the_chapter_fetches_what_is_stored_from_where_it_installs_the_library():
+    cells = [cell.source for cell in nbformat.read(ROOT / "chapters/10_transformers.ipynb", 4).cells]
+    setup, fetch = (next(i for i, s in enumerate(cells) if word in s) for word in ("pip install", "git clone"))
+    address = re.search(r"https://\S+", cells[setup]).group()
+    assert address in cells[fetch] and f'Path("{address.split("/")[-1]}/trained")' in cells[fetch]
+    assert fetch < min(i for i, source in enumerate(cells) if re.search(r"widgets\.[a-z_]+\(", source))
+
+
+def test_what_is_stored_can_lie_in_another_folder(tmp_path, monkeypatch):
+    nn.save({"steps": 7}, tmp_path / "transformers_elsewhere.npz")
+    monkeypatch.setattr(widgets, "TRAINED", tmp_path)
+    assert widgets.trained("elsewhere")["steps"] == 7
 
 
 def test_training_leaves_the_default_dtype_alone():
