@@ -1,7 +1,7 @@
 """The long trainings of chapter 10: `python trained/transformers.py [NAME …]` repeats them and replaces what is stored.
 
-NAME is one of the functions at the end: gpt (4 minutes), bert (8), sizes (5), adding (5), images (2), shifts (2),
-gan (1). The minutes are for one quiet core; all of them together fit in three quarters of an hour. Each writes
+NAME is one of the functions at the end: gpt (4 minutes), bert (8), sizes (9), adding (4), images (6), shifts (2),
+gan (3). The minutes are for one quiet core; all of them together fit in three quarters of an hour. Each writes
 transformers_NAME.npz, weights and curves, beside this file. `pytorch`, after gpt, stores what PyTorch answers with the
 decoder's weights, where PyTorch is installed.
 """
