@@ -169,13 +169,15 @@ def batch_size():
             "seen": np.array(seen)[kept],
             "left": np.maximum(left[kept], 1e-6),
             "steps": len(path) - 1,
-            "floor": tail.mean(),
+            "floor": tail.mean() if tail.mean() < 1e3 else np.inf,
         }
 
     def says(values, results):
         steps, floor = int(results["steps"]), results["floor"]
         each = "1 example" if values["batch"] == 1 else f"{values['batch']} examples"
         what = f"{steps} steps of {each} at η = {values['lr']:g}"
+        if not floor < 1e3:
+            return f"{what}: the path leaves the picture and does not come back."
         where = "far from the lowest point" if floor > 0.05 else "around the lowest point" if floor > 5e-4 else "at it"
         return (
             f"{what}: in the second half the path is {where}, on average {number(floor, '.1g')} above the least loss."
@@ -297,6 +299,7 @@ def initialisation():
                 ylim=(1e-20, 1e20),
                 yticks={1e-20: "10⁻²⁰", 1e-10: "10⁻¹⁰", 1: "1", 1e10: "10¹⁰", 1e20: "10²⁰"},
                 xlim=(0, LAYERS + 1),
+                xticks=[1, 10, 20, 30],
                 aspect=0.83,
             ),
             Panel(
@@ -304,6 +307,7 @@ def initialisation():
                 xlabel="output / its typical size",
                 ylabel="share of the outputs",
                 xlim=(-4, 4),
+                xticks=[-4, -2, 0, 2, 4],
                 ylim=(0, 0.6),
                 aspect=0.83,
             ),
@@ -407,8 +411,8 @@ def monitoring():
     def says(values, results):
         when = "Before the first epoch" if values["epoch"] == 0 else f"After epoch {values['epoch']}"
         return (
-            f"{when}, patient {values['patient']} has a training loss of {number(results['train'], '.2g')} and a validation "
-            f"loss of {number(results['valid'], '.2g')}. The weights of its first layer have a spread of "
+            f"{when}, patient {values['patient']} has a training loss of {number(results['train'], '.2g')} and a "
+            f"validation loss of {number(results['valid'], '.2g')}. The weights of its first layer have a spread of "
             f"{number(results['spread'], '.2g')}, and {number(results['dead'], '.0%')} of its hidden units are 0 for "
             "every training image."
         )
@@ -429,6 +433,7 @@ def monitoring():
                 ylim=(1e-3, 10),
                 yticks={1e-3: "0.001", 1e-2: "0.01", 0.1: "0.1", 1: "1", 10: "10"},
                 xlim=(0, EPOCHS),
+                xticks=[0, 10, 20, 30],
                 aspect=0.75,
             ),
             Panel(
@@ -440,6 +445,7 @@ def monitoring():
                 ylim=(1e-3, 30),
                 yticks={1e-3: "0.001", 1e-2: "0.01", 0.1: "0.1", 1: "1", 10: "10"},
                 xlim=(0, EPOCHS),
+                xticks=[0, 10, 20, 30],
                 aspect=0.75,
             ),
             Panel(
@@ -451,6 +457,7 @@ def monitoring():
                 ylim=(1e-6, 1),
                 yticks={1e-6: "10⁻⁶", 1e-4: "10⁻⁴", 1e-2: "0.01", 1: "1"},
                 xlim=(0, EPOCHS),
+                xticks=[0, 10, 20, 30],
                 aspect=0.75,
             ),
             Panel(
