@@ -93,7 +93,8 @@ def optimizers():
         }
 
     def says(values, results):
-        what = f"{values['optimizer']} at η = {values['lr']:g} on {values['shape']}"
+        name = values["optimizer"][0].upper() + values["optimizer"][1:]
+        what = f"{name} at η = {values['lr']:g} on {values['shape']}"
         start, at20, at40 = results["loss"][0], results["at20"], results["at40"]
         if not at40 < 1e3:
             return f"{what}: it leaves the bowl."
@@ -272,7 +273,7 @@ def initialisation():
 
     def says(values, results):
         factor, last = results["factor"], results["last"]
-        what = "No activation" if values["activation"] == "none" else values["activation"]
+        what = {"none": "No activation", "tanh": "Tanh", "ReLU": "ReLU"}[values["activation"]]
         what = f"{what}, {values['scheme']}: the formula multiplies the variance by {number(factor, '.2g')} a layer"
         if values["activation"] == "tanh" and factor > 1.5:
             return f"{what}, and tanh, which saturates, holds it at {number(last, '.2g')}."
