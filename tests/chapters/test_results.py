@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 spec = importlib.util.spec_from_file_location("reproduce", ROOT / "results" / "reproduce.py")
 reproduce = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(reproduce)
-STORED = json.loads(reproduce.STORED.read_text("utf-8"))
+STORED = reproduce.stored()
 
 
 def numbers(value) -> list:
@@ -45,11 +45,9 @@ def test_stored_singular_values_are_found_again():
 
 
 def test_stored_accuracy_of_logistic_regression_is_found_again():
-    X, X_test, y, y_test = reproduce.nn.data.mnist1d()
     with reproduce.float32():
         reproduce.nn.manual_seed(0)
-        data = X.astype("float32"), X_test.astype("float32"), y, y_test
-        run = reproduce.learn_mnist1d(reproduce.MODELS["logistic"](), data, 6000, reproduce.tqdm(disable=True))
+        run = reproduce.learn_mnist1d(reproduce.MODELS["logistic"](), reproduce.mnist1d_data(), 6000)
     assert run["test"] == pytest.approx(STORED["mnist1d"]["logistic"]["in order"]["test"][0], abs=0.005)
 
 
