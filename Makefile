@@ -3,13 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 HTML := _build/html
 NB ?= $(wildcard chapters/*.ipynb pages/*.ipynb)
-TESTS := tests/library tests/parity tests/exercises tests/widgets tests/chapters chapters pages tests/site
+TESTS := tests/library tests/parity tests/test_benchmarks.py tests/exercises tests/widgets tests/chapters chapters pages tests/site
 BOOK_SOURCES = _config.yml _toc.yml index.md $(wildcard chapters/*.ipynb pages/*.ipynb pages/*.md pages/*.bib results/*) \
 	$(wildcard nnlib/*.py nnlib/widgets/* site/*.py site/*.js site/*.css) $(shell find site/templates -type f)
 
 .SUFFIXES:
 .DELETE_ON_ERROR:
-.PHONY: help book test lab execute results serve bench lock versions clean
+.PHONY: help book test lab execute results serve bench mutants lock versions clean
 
 help:  ## list the targets
 	@echo "make TARGET, where TARGET is one of"
@@ -38,10 +38,16 @@ results: .venv/.stamp  ## compute the long figures of the page of published resu
 serve: book  ## the book on http://localhost:8000
 	@$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory $(HTML)
 
-bench: $(HTML)/.built .venv/.browser  ## measure the pages, the widgets, and where PyTorch is installed the library
+bench: $(HTML)/.built .venv/.browser  ## measure the pages, the widgets, and the library beside its rivals
 	@$(BIN)/python benchmarks/page.py
-	@if $(BIN)/python -c "import torch" 2>/dev/null; then $(BIN)/python benchmarks/library.py; \
-		else echo "PyTorch is not in .venv, so the library is not timed against it."; fi
+	@$(BIN)/python benchmarks/library.py
+
+# Always from nothing: mutmut would keep what older tests failed to notice.
+mutants: .venv/.stamp  ## change nnlib's mathematics in thousands of small ways, and count what its tests notice (hours)
+	@$(BIN)/python -m pip install --quiet mutmut==3.8.1
+	@rm -rf mutants
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/mutmut run
+	@$(BIN)/python tests/mutants.py
 
 lock: .venv/.stamp  ## pin the newest versions of everything in requirements.txt
 	@echo "Resolving requirements.txt"
@@ -66,7 +72,7 @@ define test_with
 endef
 
 clean:  ## remove what was built and the environment
-	rm -rf _build .venv site/node_modules pages/practice
+	rm -rf _build .venv mutants site/node_modules pages/practice
 
 .venv/.stamp: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; \

@@ -1,164 +1,196 @@
-"""Times nnlib against PyTorch: the same work from the same numbers, checked equal, then in turn, A, B, A, B.
+"""Times nnlib beside other libraries: the same steps from the same weights, checked equal, in turn, A, B, A, B.
 
-python benchmarks/library.py [W1 …]   needs PyTorch; the table goes to benchmarks/RESULTS.md when all works run
+python benchmarks/library.py [--rounds N] [W1 …]   prints what it measures; it goes to benchmarks/RESULTS.md when all
+                                                   works ran (none is named) and all rivals are installed
 """
 
 import os
 
-os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # before NumPy is imported
+os.environ |= {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}  # before NumPy is imported
+os.environ |= {"VECLIB_MAXIMUM_THREADS": "1", "JAX_PLATFORMS": "cpu"}
+os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+if hasattr(os, "sched_setaffinity"):
+    os.sched_setaffinity(0, [max(os.sched_getaffinity(0))])  # whatever threads there still are take turns
 
+import argparse
 import platform
 import sys
-import time
-from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import torch
-from sklearn.datasets import load_digits
+from rivals import RIVALS, installed
+from timing import alone, bare, beside, imports
+from works import BATCH, GROWTH, LAYERS, WIDTH, WORKS, grown, multiply_adds, normal
 
-import nnlib
-
-ROUNDS = 60
 RESULTS = Path(__file__).with_name("RESULTS.md")
-rng = np.random.default_rng(0)
+SQUARE = 1024
+IMPORT_GOAL = 0.25
+NOT_IMPORTED = "matplotlib", "scipy", "sklearn", "ipywidgets", "anywidget"
+FITTED = 4
+
+STEPS = """\
+# nnlib beside other libraries
+
+{machine}.
+
+Every time is processor time of one thread, in float32. A round takes two libraries back to the same weights, lets each
+make the work's steps once to warm up, and times them once more, one library after the other. Then both must have moved
+the weights of the first layer alike, to 1 % of the way (in W7: have the same gradient). Given are the median and the
+quartiles, over {rounds} rounds, of nnlib's time ÷ the other's: below 1, nnlib is faster. PyTorch runs eagerly; JAX
+compiles the whole step. A dash: the library has no such work, or (JAX in W4, W5 and W6) was not tried.
+
+{table}
+"""
+PRODUCTS = """\
+## The matrix products of a step alone
+
+Made by the same NumPy, one after another, into memory that is ready; the best of 30. Times are in µs for a step. Two
+matrices of {size} × {size} are multiplied at {rate:.0f} GFLOP/s.
+
+{table}
+"""
+IMPORTS = """\
+## Importing
+
+`import nnlib` takes {whole:.2f} s in a fresh process, and `import numpy` alone {numpy:.2f} s: medians of {rounds}.
+So nnlib's own part is {rest:.2f} s. The goal, at most {goal} s in all, is {verdict}. {late}
+"""
+GROWING = """\
+## Time against size
+
+A step of SGD through {layers} layers of {width} units with a batch of {batch}, except for what a table varies; medians
+of {rounds}. Exponents are fitted to the last {fitted} sizes, by least squares between logarithms.
+
+{tables}
+"""
 
 
-@dataclass
-class Work:
-    """One training step: `build` makes the model from either library's modules."""
-
-    what: str
-    goal: float
-    build: object
-    x: np.ndarray
-    y: np.ndarray
-    loss: str = "CrossEntropyLoss"
-    optimizer: str = "Adam"
-    steps: int = 1  # in each timed round
+def table(head, *rows):
+    """A table in Markdown."""
+    first, *rest = ("| " + " | ".join(row) + " |" for row in (head, *rows))
+    return "\n".join([first, "|---" * len(head) + "|", *rest])
 
 
-def mlp(*sizes, activation="ReLU", last=()):
-    def build(m):
-        layers = []
-        for n, k in pairwise(sizes):
-            layers += [m.Linear(n, k), getattr(m, activation)()]
-        return m.Sequential(*layers[:-1], *(getattr(m, name)() for name in last))
-
-    return build
+def ratio(times):
+    """nnlib's time ÷ a rival's: lower quartile, median, upper quartile."""
+    return np.quantile(times[0] / times[1], [0.25, 0.5, 0.75])
 
 
-def convolutional(size):
-    def build(m):
-        first = m.Conv2d(1, 16, 3, padding=1), m.ReLU(), m.MaxPool2d(2)
-        second = m.Conv2d(16, 32, 3, padding=1), m.ReLU(), m.MaxPool2d(2)
-        return m.Sequential(*first, *second, m.Flatten(), m.Linear(32 * (size // 4) ** 2, 10))
-
-    return build
+def missed(work, times):
+    """Whether the work's goal is missed."""
+    return work.goal is not None and "PyTorch" in times and round(ratio(times["PyTorch"])[1], 2) > work.goal
 
 
-def recurrent(m):
-    class LastOutput(m.Module):
-        def __init__(self):
-            super().__init__()
-            self.lstm, self.out = m.LSTM(64, 64), m.Linear(64, 1)
+def steps(measured, rivals):
+    """The table of ratios."""
 
-        def forward(self, x):
-            return self.out(self.lstm(x)[0][-1])
+    def cell(times):
+        low, median, high = ratio(times)
+        return f"**{median:.2f}** ({low:.2f}–{high:.2f})"
 
-    return LastOutput()
-
-
-def transformer(m):
-    class Causal(m.Module):
-        def __init__(self):
-            super().__init__()
-            self.block = m.TransformerEncoderLayer(64, 4, 256, 0.0, "relu", batch_first=True, norm_first=True)
-            if m is torch.nn:
-                self.mask = {"src_mask": m.Transformer.generate_square_subsequent_mask(64)}
-
-        def forward(self, x):
-            return self.block(x, is_causal=True, **getattr(self, "mask", {}))
-
-    return Causal()
-
-
-def images(n, size, channels=()):
-    return rng.normal(size=(n, *channels, *size)).astype("f4")
-
-
-digits, labels = load_digits(return_X_y=True)
-xor = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "f4")
-WORKS = {
-    "W1": Work("XOR, 2-4-1 sigmoid, 100 steps of SGD", 0.20, mlp(2, 4, 1, activation="Sigmoid", last=["Sigmoid"]),
-               xor, np.array([[0], [1], [1], [0]], "f4"), "MSELoss", "SGD", 100),
-    "W2": Work("digits, 64-128-64-10 ReLU, Adam, batch 64", 0.35, mlp(64, 128, 64, 10),
-               (digits[:64] / 16).astype("f4"), labels[:64], steps=20),
-    "W3": Work("784-256-128-10 ReLU, Adam, batch 128", 0.80, mlp(784, 256, 128, 10),
-               images(128, (784,)), rng.integers(10, size=128), steps=5),
-    "W4 8×8": Work("two convolutions, batch 64", 0.60, convolutional(8), images(64, (8, 8), (1,)),
-                   rng.integers(10, size=64), optimizer="SGD", steps=3),
-    "W4 28×28": Work("two convolutions, batch 64", 1.0, convolutional(28), images(64, (28, 28), (1,)),
-                     rng.integers(10, size=64), optimizer="SGD"),
-    "W5": Work("LSTM, hidden 64, length 50, batch 32", 1.05, recurrent, images(50, (32, 64)),
-               images(32, (1,)), "MSELoss", "SGD"),
-    "W6": Work("causal pre-norm block, d 64, 4 heads, length 64, batch 16", 1.0, transformer,
-               images(16, (64, 64)), images(16, (64, 64)), "MSELoss", "SGD"),
-    "W7": Work("10 × 64 ReLU, batch 64, forward and backward", 0.45, mlp(*[64] * 11), images(64, (64,)),
-               rng.integers(10, size=64), optimizer="SGD", steps=10),
-}  # fmt: skip
-
-
-def stepper(work, m, optim, tensor):
-    """The model and a function that makes the work's steps and returns the last loss."""
-    model, loss_fn = work.build(m), getattr(m, work.loss)()
-    optimizer = getattr(optim, work.optimizer)(model.parameters(), lr=0.01)
-    x, y = tensor(work.x), tensor(work.y)
-
-    def run():
-        for _ in range(work.steps):
-            loss = loss_fn(model(x), y)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        return float(loss.item())
-
-    return model, run
-
-
-def ratios(work):
-    """Time of nnlib ÷ time of PyTorch in each round, after the losses were seen to be equal."""
-    theirs, run_theirs = stepper(work, torch.nn, torch.optim, torch.tensor)
-    ours, run_ours = stepper(work, nnlib, nnlib.optim, nnlib.Tensor)
-    ours.load_state_dict({name: value.numpy() for name, value in theirs.state_dict().items()})
-    for _ in range(3):
-        np.testing.assert_allclose(run_ours(), run_theirs(), rtol=1e-3, atol=1e-5)  # float32, many steps
-    times = []
-    for _ in range(ROUNDS):
-        start = time.perf_counter()
-        run_theirs()
-        middle = time.perf_counter()
-        run_ours()
-        times.append((time.perf_counter() - middle) / (middle - start))
-    return np.quantile(times, [0.25, 0.5, 0.75])
-
-
-def main(*names):
-    torch.set_num_threads(1)
-    nnlib.set_default_dtype("float32")
-    rows = ["| | work | time ÷ PyTorch's (quartiles) | goal |", "|---|---|---|---|"]
-    for name in names or WORKS:
+    rows = []
+    for name, (times, _) in measured.items():
         work = WORKS[name]
-        low, median, high = ratios(work)
-        rows.append(f"| {name} | {work.what} | **{median:.2f}** ({low:.2f}–{high:.2f}) | ≤ {work.goal:.2f} |")
-        print(rows[-1], flush=True)
-    if not names:
-        versions = f"nnlib on NumPy {np.__version__}, PyTorch {torch.__version__}, Python {platform.python_version()}"
-        machine = f"{platform.machine()}, {os.cpu_count()} cores, one thread used, float32, {ROUNDS} rounds"
-        table = "\n".join(rows)
-        RESULTS.write_text(f"# nnlib against PyTorch, eager\n\n{versions}; {machine}.\n\n{table}\n", encoding="utf-8")
+        goal = "–" if work.goal is None else f"≤ {work.goal:.2f}" + (", missed" if missed(work, times) else "")
+        rows.append([name, work.what, *(cell(times[r]) if r in times else "–" for r in rivals), goal])
+    return table(["", "work", *(f"÷ {rival}" for rival in rivals), "goal ÷ PyTorch"], *rows)
+
+
+def products(measured):
+    """The table of what matrix products take of nnlib's time and PyTorch's, and why goals are missed."""
+    rows, reasons = [], []
+    for name, (times, least) in measured.items():
+        work, ours = WORKS[name], np.median([pair[0] for pair in times.values()])
+        rate = 2 * multiply_adds(work.products()) / least / 1e9
+        row = [name, f"{ours * 1e6:.0f}", f"{least * 1e6:.0f}", f"{rate:.1f}", f"**{least / ours:.2f}**", "–", "–"]
+        if "PyTorch" in times:
+            theirs = np.median(times["PyTorch"][1])
+            share, whole = least / theirs, ratio(times["PyTorch"])[1]
+            row[-2:] = f"{theirs * 1e6:.0f}", f"{share:.2f}"
+            if missed(work, times):
+                reasons.append(
+                    f"{name} misses {work.goal:.2f}: of PyTorch's time the products alone take {share:.2f}, and all "
+                    f"else in nnlib {whole - share:.2f}, for which {max(work.goal - share, 0):.2f} is left."
+                )
+        rows.append(row)
+    head = ["", "nnlib", "products", "their GFLOP/s", "÷ nnlib's time", "PyTorch", "products ÷ PyTorch's time"]
+    return "\n\n".join([table(head, *rows), *reasons])
+
+
+def importing(rounds):
+    """A sentence on what it takes to import nnlib, and one on what it leaves alone."""
+    numpy, whole, modules = imports(rounds)
+    late = [name for name in NOT_IMPORTED if name in modules]
+    return IMPORTS.format(
+        whole=whole,
+        numpy=numpy,
+        rest=whole - numpy,
+        rounds=rounds,
+        goal=IMPORT_GOAL,
+        verdict="met" if whole <= IMPORT_GOAL else "missed",
+        late=f"It imports {', '.join(late)}." if late else f"It imports none of {', '.join(NOT_IMPORTED)}.",
+    )
+
+
+def growth(rounds):
+    """Tables of time and multiply–adds against size, with the exponents of both."""
+    tables = []
+    for what, sizes in GROWTH.items():
+        works = [grown(**{what: size}) for size in sizes]
+        times, counts = alone(works, rounds), [multiply_adds(work.products()) for work in works]
+        measured, counted = (np.polyfit(*np.log([sizes[-FITTED:], c[-FITTED:]]), 1)[0] for c in (times, counts))
+        tables.append(
+            table(
+                [what, *map(str, sizes), "exponent"],
+                ["µs for a step", *(f"{time * 1e6:.0f}" for time in times), f"**{measured:.2f}**"],
+                ["million multiply–adds", *(f"{count / 1e6:.3g}" for count in counts), f"{counted:.2f}"],
+            )
+        )
+    return "\n\n".join(tables)
+
+
+def machine(versions):
+    """What the numbers were measured on, and with."""
+    info = Path("/proc/cpuinfo")
+    models = [line for line in info.read_text().splitlines() if line.startswith("model name")] if info.exists() else []
+    processor = models[0].split(": ")[1] if models else platform.processor()
+    load = f", load {os.getloadavg()[0]:.1f} (1 if nothing else runs)" if hasattr(os, "getloadavg") else ""
+    software = {"Python": platform.python_version(), "NumPy": np.__version__, **versions}
+    return f"{processor}, {platform.machine()}, {os.cpu_count()} cores, one used{load}; " + ", ".join(
+        f"{name} {version}" for name, version in software.items()
+    )
+
+
+def main():
+    """Measure, print, and write what was measured if nothing was left out."""
+    parser = argparse.ArgumentParser(description="Time nnlib beside other libraries.")
+    parser.add_argument("works", nargs="*", help=f"of {', '.join(WORKS)}; without any, everything")
+    parser.add_argument("--rounds", type=int, default=60)
+    options = parser.parse_args()
+    rounds, few, versions = options.rounds, options.rounds // 4 + 1, installed()
+
+    measured = {}
+    for name in options.works or WORKS:
+        work = WORKS[name]
+        print(f"Timing {name}: {work.what}", file=sys.stderr, flush=True)
+        measured[name] = beside(work, versions, rounds), bare(work.products(), work.steps)
+    square = normal(SQUARE, SQUARE)
+    rate = 2 * SQUARE**3 / bare([(square, square)]) / 1e9
+    sections = [
+        STEPS.format(machine=machine(versions), rounds=rounds, table=steps(measured, versions)),
+        PRODUCTS.format(size=SQUARE, rate=rate, table=products(measured)),
+    ]
+    if not options.works:
+        print("Timing imports and growth", file=sys.stderr, flush=True)
+        settings = {"layers": LAYERS, "width": WIDTH, "batch": BATCH, "fitted": FITTED}
+        sections += [importing(few), GROWING.format(rounds=few, tables=growth(few), **settings)]
+    results = "\n".join(sections)
+    print(results)
+    if left_out := [name for name in RIVALS if name not in versions]:
+        print(f"Left out, because not installed: {', '.join(left_out)}. {RESULTS.name} stays as it is.")
+    elif not options.works:
+        RESULTS.write_text(results, encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -230,7 +230,7 @@ class Perceptron:
 
     def decision_function(self, X):
         """Return z = w·x + b for each row of X."""
-        return np.asarray(X, dtype=float) @ self.weight + self.bias
+        return np.asarray(X) @ self.weight + self.bias
 
     def predict(self, X):
         """Return 1 for each row of X where z ≥ 0, else 0."""

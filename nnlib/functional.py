@@ -484,7 +484,8 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
     spread = float(label_smoothing)
     smoothed = wanted
     if spread:
-        smoothed = (1 - spread) * wanted + spread / classes * (1 if counted is None else counted[:, None])
+        even = 1 if counted is None else counted[:, None].astype(z.dtype)
+        smoothed = (1 - spread) * wanted + spread / classes * even
     share = smoothed * per_class
     log_p = _log_softmax(z.data, 1)
     loss = -_times_log(share, log_p).sum(axis=1)
@@ -493,8 +494,7 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
         return share.sum(axis=1, keepdims=True) * np.exp(log_p) - share
 
     if counted is None:
-        n = z.data.size // classes
-        inputs = (z, slope), (y, lambda: -(1 - spread) * per_class * log_p)
+        n, inputs = None, ((z, slope), (y, lambda: -(1 - spread) * per_class * log_p))
     else:
         n, inputs = (wanted * per_class).sum(), ((z, slope),)
     return _reduce(loss, reduction, *inputs, n=n)
@@ -605,7 +605,7 @@ def _class_weights(name, z, weight):
     w = np.ones(classes, z.dtype) if weight is None else as_tensor(weight).data.astype(z.dtype)
     if w.shape != (classes,):
         raise ValueError(f"{name}: weight must have shape ({classes},), got {w.shape}")
-    return w.reshape(1, classes, *[1] * (z.ndim - 2))
+    return w.reshape(classes, *[1] * (z.ndim - 2))
 
 
 def _one_hot(name, y, z, ignore_index):

@@ -314,7 +314,7 @@ class _Recurrent(Module):
             x = x.transpose(0, 1)
         shape = (self.num_layers * len(self._directions()), x.shape[1], self.hidden_size)
         given = shape[::2] if single else shape
-        states = [np.zeros(given, x.dtype)] * self.states if hx is None else hx if self.states > 1 else (hx,)
+        states = [np.zeros(given)] * self.states if hx is None else hx if self.states > 1 else (hx,)
         if len(states) != self.states or any(np.shape(state) != given for state in states):
             raise ValueError(
                 f"{name}: hx must hold {self.states} of shape {given}, got {[np.shape(s) for s in states]}"

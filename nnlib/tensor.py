@@ -261,8 +261,7 @@ class Tensor:
 
         def grad_a(d):
             d, _, right = matrices(d)
-            grad = d @ right.swapaxes(-1, -2)
-            return unbroadcast(grad[..., 0, :] if a.ndim == 1 else grad, a)
+            return unbroadcast(d @ right.swapaxes(-1, -2), a)
 
         def grad_b(d):
             d, left, _ = matrices(d)

@@ -709,7 +709,8 @@ function render({ model, el }) {
   function choose(control, index) {
     pause();
     const next = { ...state, [control.name]: index };
-    if (steps && control !== steps) next.step = 0; // another run, from its beginning
+    // Another run, from its beginning; or its end, for those who are comparing ends.
+    if (steps && control !== steps) next.step = state.step > 0 && state.step === last(state) ? last(next) : 0;
     go(next);
   }
 

@@ -34,10 +34,16 @@ def test_order_of_the_keys_does_not_matter_whatever_the_shapes(batch, queries, k
     np.testing.assert_allclose(mixed, y, rtol=1e-12, atol=1e-14)
 
 
-def test_attention_weights_are_what_attention_takes(heads):
+@pytest.mark.parametrize("options", [{}, {"attn_mask": np.tri(4, 5, dtype=bool)}, {"scale": 0.3}], ids=str)
+def test_attention_weights_are_what_attention_takes(heads, options):
     q, k, v = heads
-    taken = attention_weights(q, k).data @ v
-    np.testing.assert_allclose(F.scaled_dot_product_attention(q, k, v).data, taken, rtol=1e-12)
+    taken = attention_weights(q, k, **options).data @ v
+    np.testing.assert_allclose(F.scaled_dot_product_attention(q, k, v, **options).data, taken, rtol=1e-12)
+
+
+def test_attention_weights_of_one_head_are_those_of_several(heads):
+    q, k, _ = heads
+    np.testing.assert_allclose(attention_weights(q[0, 0], k[0, 0]).data, attention_weights(q, k).data[0, 0], rtol=1e-12)
 
 
 def test_masked_keys_might_as_well_not_be_there(heads):
@@ -82,22 +88,40 @@ def test_dropped_weights_are_made_up_for_by_the_others():
         (
             lambda q, k, v: F.scaled_dot_product_attention(q, v, v),
             ValueError,
-            r"query \(2, 3, 4, 6\), key \(2, 3, 5, 2\)",
+            r"scaled_dot_product_attention: query \(2, 3, 4, 6\), key \(2, 3, 5, 2\)",
         ),
         (lambda q, k, v: F.scaled_dot_product_attention(q, k, v[:, :, :4]), ValueError, r"value \(2, 3, 4, 2\) must"),
-        (lambda q, k, v: F.scaled_dot_product_attention(q, k, v, np.ones((5, 4))), ValueError, r"got shape \(5, 4\)"),
-        (lambda q, k, v: F.scaled_dot_product_attention(q, k, v, np.ones((4, 5), int)), TypeError, "got dtype int64"),
+        (
+            lambda q, k, v: F.scaled_dot_product_attention(q, k, v, np.ones((5, 4))),
+            ValueError,
+            r"scaled_dot_product_attention: attn_mask must broadcast to \(2, 3, 4, 5\), got shape \(5, 4\)",
+        ),
+        (
+            lambda q, k, v: F.scaled_dot_product_attention(q, k, v, np.ones((4, 5), int)),
+            TypeError,
+            "scaled_dot_product_attention: .*got dtype int64",
+        ),
         (
             lambda q, k, v: F.scaled_dot_product_attention(q, k, v, None, 1.5),
             ValueError,
-            "dropout_p must be between 0 and 1",
+            "scaled_dot_product_attention: dropout_p must be between 0 and 1",
         ),
         (
             lambda q, k, v: F.scaled_dot_product_attention(q, k, v, np.ones((4, 5)), is_causal=True),
             ValueError,
             "not both",
         ),
-        (lambda q, k, v: attention_weights(q, v), ValueError, r"query \(2, 3, 4, 6\) and key \(2, 3, 5, 2\)"),
+        (lambda q, k, v: attention_weights(q, k, np.ones((5, 4))), ValueError, "attention_weights: attn_mask must"),
+        (
+            lambda q, k, v: attention_weights(q, k, np.ones((4, 5), int)),
+            TypeError,
+            "attention_weights: .*got dtype int64",
+        ),
+        (
+            lambda q, k, v: attention_weights(q, v),
+            ValueError,
+            r"attention_weights: query \(2, 3, 4, 6\) and key \(2, 3, 5, 2\)",
+        ),
     ],
 )
 def test_attention_refuses_what_does_not_fit(call, error, message, heads):
@@ -116,6 +140,18 @@ def attention():
 @pytest.fixture
 def x(rng):
     return rng.normal(size=(3, 4, 6))
+
+
+def test_attention_starts_as_pytorchs():
+    attention = nn.MultiheadAttention(60, 2)
+    bound = np.sqrt(6 / (60 + 3 * 60))
+    assert -bound <= attention.in_proj_weight.data.min() < -0.99 * bound
+    assert 0.99 * bound < attention.in_proj_weight.data.max() <= bound
+    assert not attention.in_proj_bias.data.any() and not attention.out_proj.bias.data.any()
+
+
+def test_attention_without_bias_has_none():
+    assert list(nn.MultiheadAttention(6, 2, bias=False).state_dict()) == ["in_proj_weight", "out_proj.weight"]
 
 
 def test_weights_of_several_heads_are_their_mean(attention, x):
@@ -165,6 +201,11 @@ def test_attention_drops_weights_only_while_training(x):
     ("call", "error", "message"),
     [
         (lambda: nn.MultiheadAttention(6, 4), ValueError, "num_heads=4 must divide embed_dim=6"),
+        (
+            lambda: nn.MultiheadAttention(6, 2, dropout=1.5),
+            ValueError,
+            "MultiheadAttention: dropout must be between 0 and 1, got 1.5",
+        ),
         (lambda: nn.MultiheadAttention(6, 2, dropout=-1), ValueError, "dropout must be between 0 and 1, got -1"),
     ],
 )
@@ -194,7 +235,12 @@ def test_module_refuses_options_out_of_range(call, error, message):
             ValueError,
             r"key_padding_mask must have shape \(3, 4\), got \(4, 3\)",
         ),
-        (lambda a, x: a(x, x, x, np.ones((3, 4), int)), TypeError, "must hold booleans or floating-point numbers"),
+        (lambda a, x: a(x, x, x, None, True, np.ones((4, 4), int)), TypeError, "MultiheadAttention: a mask must hold"),
+        (
+            lambda a, x: a(x, x, x, np.ones((3, 4), int)),
+            TypeError,
+            "MultiheadAttention: a mask must hold booleans or floating-point numbers",
+        ),
     ],
 )
 def test_module_refuses_what_does_not_fit(call, error, message, attention, x):
@@ -207,6 +253,17 @@ def test_module_refuses_what_does_not_fit(call, error, message, attention, x):
 
 def block(kind, **options):
     return kind(6, 2, dim_feedforward=5, dropout=0.0, batch_first=True, **options)
+
+
+def test_layer_drops_at_its_four_places():
+    layer = nn.TransformerEncoderLayer(6, 2, dim_feedforward=5, dropout=0.3)
+    assert [layer.self_attn.dropout, layer.dropout.p, layer.dropout1.p, layer.dropout2.p] == [0.3] * 4
+
+
+def test_layer_has_pytorchs_defaults():
+    layer = nn.TransformerEncoderLayer(6, 2)
+    assert (layer.linear1.out_features, layer.dropout.p, layer.norm1.eps, layer.norm2.eps) == (2048, 0.1, 1e-5, 1e-5)
+    assert (layer.activation, layer.norm_first, layer.self_attn.batch_first) == (F.relu, False, False)
 
 
 def test_post_norm_layer_ends_with_its_norm(x):
@@ -236,6 +293,13 @@ def test_stack_of_causal_blocks_does_not_see_the_future(x):
     np.testing.assert_array_equal(stack(x).data[:, :2], before[:, :2])
 
 
+def test_stack_is_its_layers_in_a_row(x):
+    stack = nn.TransformerEncoder(block(nn.TransformerEncoderLayer), 2)
+    padding = np.array([[False] * 4, [False] * 3 + [True], [False] * 2 + [True] * 2])
+    for masks in ((), (causal_mask(4).T, padding), (None, padding, True)):
+        np.testing.assert_array_equal(stack(x, *masks).data, stack.layers[1](stack.layers[0](x, *masks), *masks).data)
+
+
 def test_layers_of_a_stack_start_alike_but_learn_apart():
     first, second = nn.TransformerEncoder(block(nn.TransformerEncoderLayer), 2).layers
     for name, array in first.state_dict().items():
@@ -256,7 +320,7 @@ def test_layer_refuses_an_unknown_activation():
 
 
 def test_stack_refuses_to_be_empty():
-    with pytest.raises(ValueError, match="num_layers must be an integer ≥ 1, got 0"):
+    with pytest.raises(ValueError, match="TransformerEncoder: num_layers must be an integer ≥ 1, got 0"):
         nn.TransformerEncoder(block(nn.TransformerEncoderLayer), 0)
 
 
@@ -266,6 +330,15 @@ def test_stack_refuses_to_be_empty():
 def test_positions_are_sines_and_cosines_of_falling_frequency():
     expected = [f(t / 10000 ** (i / 6)) for t in range(5) for i in (0, 2, 4) for f in (np.sin, np.cos)]
     np.testing.assert_allclose(positional_encoding(5, 6).ravel(), expected, rtol=1e-12)
+
+
+def test_even_number_of_columns_need_not_be_a_multiple_of_three():
+    np.testing.assert_allclose(positional_encoding(2, 4)[1], [np.sin(1), np.cos(1), np.sin(0.01), np.cos(0.01)])
+
+
+def test_positions_are_added_along_the_first_dimension_unless_told():
+    y = nn.PositionalEncoding(6, dropout=0.0)(np.zeros((5, 2, 6))).data
+    np.testing.assert_allclose(y[:, 1], positional_encoding(5, 6))
 
 
 def test_product_of_two_positions_depends_on_their_distance_only():
@@ -294,7 +367,8 @@ def test_positions_are_no_part_of_the_state():
     [
         (lambda: nn.PositionalEncoding(5), "d_model must be even, got 5"),
         (lambda: nn.PositionalEncoding(0), "d_model must be an integer ≥ 1, got 0"),
-        (lambda: positional_encoding(0, 6), "length must be an integer ≥ 1, got 0"),
+        (lambda: nn.PositionalEncoding(3), "d_model must be even, got 3"),
+        (lambda: positional_encoding(0, 6), "positional_encoding: length must be an integer ≥ 1, got 0"),
         (lambda: positional_encoding(10**7, 10**7), "would take 745,058 GiB, more than 16 GiB"),
         (lambda: nn.PositionalEncoding(6)(np.ones((5, 4))), r"the last 6, got shape \(5, 4\)"),
     ],

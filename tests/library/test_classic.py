@@ -140,6 +140,20 @@ def test_units_that_all_follow_at_once_may_go_to_and_fro():
     assert np.array(memory.path).tolist() == [[1, -1], [-1, 1], [1, -1], [-1, 1]]
 
 
+def test_recall_that_never_comes_to_rest_ends_after_100_sweeps():
+    memory = HebbianMemory(2).store([1, 1])
+    memory.recall([1, -1], synchronous=True)
+    assert len(memory.path) == 1 + 100
+
+
+def test_many_patterns_of_small_integers_do_not_overflow():
+    assert HebbianMemory(2).store(np.ones((200, 2), np.int8)).weight[0, 1] == 200
+
+
+def test_memory_that_recalled_nothing_has_an_empty_path():
+    assert HebbianMemory(2).path == []
+
+
 def test_unit_that_receives_nothing_stays():
     np.testing.assert_array_equal(HebbianMemory(3).recall([1, -1, 1]), [1, -1, 1])
 
@@ -162,13 +176,18 @@ def test_recall_follows_the_generator_and_leaves_its_input():
 
 
 @pytest.mark.parametrize("values", [[1, 0, 1], [1, -1], [[[1, 1, 1]]], [1, np.nan, 1], 1], ids=str)
-@pytest.mark.parametrize("method", ["store", "recall", "energy"])
-def test_memory_refuses_what_is_no_pattern_of_its_size_and_keeps_what_it_knows(method, values):
+@pytest.mark.parametrize(("method", "name"), [("store", "patterns"), ("recall", "state"), ("energy", "state")])
+def test_memory_refuses_what_is_no_pattern_of_its_size_and_keeps_what_it_knows(method, name, values):
     memory = HebbianMemory(3).store([1, 1, -1])
     held = memory.weight.copy()
-    with pytest.raises(ValueError, match=r"must be −1 and 1 in the shape \(3,\) or \(patterns, 3\), got shape"):
+    with pytest.raises(ValueError, match=rf"{name} must be −1 and 1 in the shape \(3,\) or \(patterns, 3\), got shape"):
         getattr(memory, method)(values)
     np.testing.assert_array_equal(memory.weight, held)
+
+
+def test_memory_refuses_sweeps_that_are_no_positive_integer():
+    with pytest.raises(ValueError, match="sweeps must be an integer ≥ 1, got 0"):
+        HebbianMemory(3).recall([1, 1, 1], sweeps=0)
 
 
 def test_memory_recalls_one_state_at_a_time():
@@ -272,9 +291,17 @@ def test_stops_after_the_epochs_allowed():
     assert Perceptron(epochs=1).fit(CORNERS, XOR).mistakes == [3]
 
 
+def test_stops_after_100_epochs_unless_told():
+    assert len(Perceptron().fit(CORNERS, XOR).mistakes) == 100
+
+
 def test_score_of_zero_counts_as_class_1():
     perceptron = Perceptron().fit([[1.0]], [1])
     assert perceptron.decision_function([[1.0]]) == 0 and perceptron.predict([[1.0]]) == 1
+
+
+def test_predictions_are_integers_as_labels_are():
+    assert Perceptron().fit(CORNERS, [0, 0, 0, 1]).predict(CORNERS).dtype == int
 
 
 def test_decision_function_is_the_weighted_sum():
@@ -371,6 +398,11 @@ def test_free_energy_gives_the_probability_of_what_is_seen():
     np.testing.assert_allclose(unnormalised / unnormalised.sum(), p.sum(axis=1))
 
 
+def test_free_energy_of_one_row_is_that_of_a_table_of_it():
+    rbm = machine()
+    assert rbm.free_energy(DATA[0]) == pytest.approx(rbm.free_energy(DATA[:1])[0], rel=1e-14)
+
+
 def test_layers_have_their_conditional_probabilities():
     rbm = machine()
     h, p = joint(rbm)
@@ -428,6 +460,18 @@ def test_reconstruction_goes_up_and_down_once():
     rbm = machine()
     h = 1 / (1 + np.exp(-(DATA @ rbm.weight.T + rbm.hidden_bias)))
     np.testing.assert_allclose(rbm.reconstruct(DATA), 1 / (1 + np.exp(-(h @ rbm.weight + rbm.visible_bias))))
+
+
+def test_machine_starts_with_small_weights_and_no_biases():
+    rbm = RBM(200, 100)
+    assert abs(rbm.weight.mean()) < 0.0003 and rbm.weight.std() == pytest.approx(0.01, rel=0.03)
+    assert not rbm.visible_bias.any() and not rbm.hidden_bias.any()
+
+
+def test_machine_learns_in_ten_epochs_of_rate_a_tenth_unless_told():
+    X = np.random.default_rng(0).random((70, 5))
+    first, second = (RBM(5, 3, np.random.default_rng(1)) for _ in range(2))
+    np.testing.assert_array_equal(first.fit(X).weight, second.fit(X, epochs=10, lr=0.1, k=1, batch_size=32).weight)
 
 
 def test_machine_learns_the_same_from_the_same_seed():

@@ -81,10 +81,11 @@ def test_same_padding_puts_the_odd_zero_at_the_end():
 
 
 def test_conv2d_starts_within_pytorchs_bounds():
-    module = nn.Conv2d(4, 8, (3, 2), groups=2)
+    module = nn.Conv2d(4, 100, (3, 2), groups=2)
     for parameter in (module.weight, module.bias):
         bound = 1 / np.sqrt(2 * 3 * 2)
-        assert bound / 2 < np.abs(parameter.data).max() <= bound
+        assert -bound <= parameter.data.min() < -0.95 * bound
+        assert 0.95 * bound < parameter.data.max() <= bound
 
 
 def test_max_pool2d_takes_the_largest_of_each_window():
@@ -104,6 +105,19 @@ def test_max_pool2d_pads_with_what_is_never_the_largest():
 
 def test_avg_pool2d_counts_padding_as_zeros():
     assert F.avg_pool2d(np.ones((1, 2, 2)), 2, padding=1).tolist() == [[[0.25, 0.25], [0.25, 0.25]]]
+
+
+@pytest.mark.parametrize(
+    ("module", "function", "options"),
+    [
+        (nn.MaxPool2d, F.max_pool2d, {"kernel_size": 3, "stride": 1, "padding": 1, "dilation": 2}),
+        (nn.AvgPool2d, F.avg_pool2d, {"kernel_size": 3, "stride": 1, "padding": 1}),
+        (nn.AdaptiveAvgPool2d, F.adaptive_avg_pool2d, {"output_size": (2, None)}),
+    ],
+)
+def test_pooling_module_is_its_function(module, function, options, rng):
+    x = rng.normal(size=(2, 3, 7, 6))
+    np.testing.assert_array_equal(module(**options)(x).data, function(x, **options).data)
 
 
 def test_adaptive_avg_pool2d_to_one_is_the_mean(rng):
@@ -129,45 +143,82 @@ IMAGE, WEIGHT = np.ones((1, 4, 6, 6)), np.ones((4, 4, 3, 3))
     [
         (
             lambda: F.conv2d(IMAGE[:, :2], WEIGHT),
-            r"input must have shape \(N, 4, H, W\) or \(4, H, W\), got \(1, 2, 6, 6\)",
+            r"conv2d: input must have shape \(N, 4, H, W\) or \(4, H, W\), got \(1, 2, 6, 6\)",
         ),
-        (lambda: F.conv2d(IMAGE[0, 0], WEIGHT), r"input must have shape \(N, 4, H, W\) or \(4, H, W\), got \(6, 6\)"),
-        (lambda: F.conv1d(IMAGE, WEIGHT[0]), r"input must have shape \(N, 3, L\) or \(3, L\), got \(1, 4, 6, 6\)"),
+        (
+            lambda: F.conv2d(IMAGE[0, 0], WEIGHT),
+            r"conv2d: input must have shape \(N, 4, H, W\) or \(4, H, W\), got \(6, 6\)",
+        ),
+        (
+            lambda: F.conv1d(IMAGE, WEIGHT[0]),
+            r"conv1d: input must have shape \(N, 3, L\) or \(3, L\), got \(1, 4, 6, 6\)",
+        ),
         (
             lambda: F.conv2d(IMAGE, WEIGHT[0]),
-            r"weight must be 4-D, its first size a multiple of groups=1, got \(4, 3, 3\)",
+            r"conv2d: weight must be 4-D, its first size a multiple of groups=1, got \(4, 3, 3\)",
         ),
         (lambda: F.conv2d(IMAGE, WEIGHT[:3], groups=2), r"a multiple of groups=2, got \(3, 4, 3, 3\)"),
-        (lambda: F.conv2d(IMAGE, WEIGHT, np.ones(1)), r"bias must have shape \(4,\), got \(1,\)"),
-        (lambda: F.conv2d(IMAGE, WEIGHT, stride=0), "stride must be an integer ≥ 1, got 0"),
-        (lambda: F.conv2d(IMAGE, WEIGHT, dilation=(1, -1)), "dilation must be an integer ≥ 1, got -1"),
-        (lambda: F.conv2d(IMAGE, WEIGHT, padding=-1), "padding must be an integer ≥ 0, got -1"),
+        (lambda: F.conv2d(IMAGE, WEIGHT, np.ones(1)), r"conv2d: bias must have shape \(4,\), got \(1,\)"),
+        (lambda: F.conv2d(IMAGE, WEIGHT, stride=0), "conv2d: stride must be an integer ≥ 1, got 0"),
+        (lambda: F.conv2d(IMAGE, WEIGHT, dilation=(1, -1)), "conv2d: dilation must be an integer ≥ 1, got -1"),
+        (lambda: F.conv2d(IMAGE, WEIGHT, padding=-1), "conv2d: padding must be an integer ≥ 0, got -1"),
         (
             lambda: F.conv2d(IMAGE, WEIGHT, padding="reflect"),
-            "padding must be 'valid', 'same', or integers ≥ 0, got 'reflect'",
+            "conv2d: padding must be 'valid', 'same', or integers ≥ 0, got 'reflect'",
         ),
         (
             lambda: F.conv2d(IMAGE, WEIGHT, stride=(1, 2), padding="same"),
-            r"padding 'same' needs stride 1, got \(1, 2\)",
+            r"conv2d: padding 'same' needs stride 1, got \(1, 2\)",
         ),
-        (lambda: F.conv2d(IMAGE, WEIGHT, stride=(1, 2, 3)), r"stride must be an int or 2 of them, got \(1, 2, 3\)"),
-        (lambda: F.conv2d(IMAGE, WEIGHT, groups=0), "groups must be an integer ≥ 1, got 0"),
-        (lambda: F.conv2d(IMAGE, WEIGHT, dilation=3), r"a window over \(7, 7\) does not fit into an image of \(6, 6\)"),
-        (lambda: F.max_pool2d(IMAGE, 7), r"a window over \(7, 7\) does not fit into an image of \(6, 6\)"),
-        (lambda: F.max_pool2d(IMAGE, 2, padding=2), r"padding must be at most half of the window, got \(2, 2\)"),
-        (lambda: F.avg_pool2d(IMAGE, 2, 0), "stride must be an integer ≥ 1, got 0"),
-        (lambda: F.avg_pool2d(IMAGE[0, 0], 2), r"input must have shape \(N, C, H, W\) or \(C, H, W\), got \(6, 6\)"),
-        (lambda: F.adaptive_avg_pool2d(IMAGE, 0), "output_size must be an integer ≥ 1, got 0"),
-        (lambda: F.adaptive_avg_pool2d(IMAGE, (1, 2, 3)), r"output_size must be an int or 2 of them, got \(1, 2, 3\)"),
-        (lambda: nn.Conv2d(3, 4, 1, groups=2), "groups=2 must divide in_channels=3 and out_channels=4"),
-        (lambda: nn.Conv2d(4, 3, 1, groups=2), "groups=2 must divide in_channels=4 and out_channels=3"),
+        (
+            lambda: F.conv2d(IMAGE, WEIGHT, stride=(1, 2, 3)),
+            r"conv2d: stride must be an int or 2 of them, got \(1, 2, 3\)",
+        ),
+        (lambda: F.conv2d(IMAGE, WEIGHT, groups=0), "conv2d: groups must be an integer ≥ 1, got 0"),
+        (
+            lambda: F.conv2d(IMAGE, WEIGHT, dilation=3),
+            r"conv2d: a window over \(7, 7\) does not fit into an image of \(6, 6\)",
+        ),
+        (lambda: F.max_pool2d(IMAGE, 7), r"max_pool2d: a window over \(7, 7\) does not fit into an image of \(6, 6\)"),
+        (
+            lambda: F.max_pool2d(IMAGE, 2, padding=2),
+            r"max_pool2d: padding must be at most half of the window, got \(2, 2\)",
+        ),
+        (lambda: F.avg_pool2d(IMAGE, 7), r"avg_pool2d: a window over \(7, 7\) does not fit into an image of \(6, 6\)"),
+        (lambda: F.max_pool2d(IMAGE[0, 0], 2), r"max_pool2d: input must have shape \(N, C, H, W\)"),
+        (lambda: F.adaptive_avg_pool2d(IMAGE[0, 0], 2), r"adaptive_avg_pool2d: input must have shape \(N, C, H, W\)"),
+        (lambda: F.avg_pool2d(IMAGE, 2, 0), "avg_pool2d: stride must be an integer ≥ 1, got 0"),
+        (
+            lambda: F.avg_pool2d(IMAGE[0, 0], 2),
+            r"avg_pool2d: input must have shape \(N, C, H, W\) or \(C, H, W\), got \(6, 6\)",
+        ),
+        (lambda: F.adaptive_avg_pool2d(IMAGE, 0), "adaptive_avg_pool2d: output_size must be an integer ≥ 1, got 0"),
+        (
+            lambda: F.adaptive_avg_pool2d(IMAGE, (1, 2, 3)),
+            r"adaptive_avg_pool2d: output_size must be an int or 2 of them, got \(1, 2, 3\)",
+        ),
+        (lambda: nn.Conv2d(3, 4, 1, groups=2), "Conv2d: groups=2 must divide in_channels=3 and out_channels=4"),
+        (lambda: nn.Conv2d(4, 3, 1, groups=2), "Conv2d: groups=2 must divide in_channels=4 and out_channels=3"),
         (
             lambda: nn.Conv2d(1, 1, 3, padding="reflect"),
-            "padding must be 'valid', 'same', or integers ≥ 0, got 'reflect'",
+            "Conv2d: padding must be 'valid', 'same', or integers ≥ 0, got 'reflect'",
         ),
-        (lambda: nn.Conv1d(1, 1, (3, 3)), r"kernel_size must be an int or 1 of them, got \(3, 3\)"),
+        (lambda: nn.Conv1d(1, 1, (3, 3)), r"Conv1d: kernel_size must be an int or 1 of them, got \(3, 3\)"),
+        (lambda: nn.Conv2d(1, 1, 3, stride=0), "Conv2d: stride must be an integer ≥ 1, got 0"),
+        (lambda: nn.Conv2d(1, 1, 3, padding=-1), "Conv2d: padding must be an integer ≥ 0, got -1"),
+        (lambda: nn.Conv2d(1, 1, 3, dilation=0), "Conv2d: dilation must be an integer ≥ 1, got 0"),
+        (lambda: nn.Conv2d(0, 1, 3), "Conv2d: in_channels must be an integer ≥ 1, got 0"),
+        (lambda: nn.Conv2d(1, 0, 3), "Conv2d: out_channels must be an integer ≥ 1, got 0"),
+        (lambda: nn.Conv2d(1, 1, 3, groups=0), "Conv2d: groups must be an integer ≥ 1, got 0"),
+        (
+            lambda: nn.Conv2d(10**5, 10**5, 9, groups=5),
+            r"out_channels = 100000 × in_channels / groups = 20000 × kernel_size\[0\] = 9 × kernel_size\[1\] = 9 would",
+        ),
         (lambda: nn.MaxPool2d(0), "MaxPool2d: kernel_size must be an integer ≥ 1, got 0"),
         (lambda: nn.MaxPool2d(2, 0), "MaxPool2d: stride must be an integer ≥ 1, got 0"),
+        (lambda: nn.MaxPool2d(2, padding=2), r"MaxPool2d: padding must be at most half of the window, got \(2, 2\)"),
+        (lambda: nn.MaxPool2d(2, dilation=0), "MaxPool2d: dilation must be an integer ≥ 1, got 0"),
+        (lambda: nn.AvgPool2d(2, 0), "AvgPool2d: stride must be an integer ≥ 1, got 0"),
         (lambda: nn.AvgPool2d(2, padding=2), r"AvgPool2d: padding must be at most half of the window, got \(2, 2\)"),
         (lambda: nn.AdaptiveAvgPool2d(-1), "AdaptiveAvgPool2d: output_size must be an integer ≥ 1, got -1"),
     ],

@@ -23,6 +23,16 @@ def test_embedding_of_padding_starts_as_0_and_is_not_learned():
     assert module.weight.grad[0].tolist() == [1, 1]
 
 
+def test_embedding_counts_padding_idx_from_the_end_up_to_the_first_row():
+    weight = nn.Tensor(np.ones((4, 2)), requires_grad=True)
+    F.embedding([0, 3], weight, padding_idx=-4).sum().backward()
+    assert weight.grad.tolist() == [[0, 0], [0, 0], [0, 0], [1, 1]]
+
+
+def test_embedding_module_counts_padding_idx_from_the_end_up_to_the_first_row():
+    assert nn.Embedding(4, 2, padding_idx=-4).weight.data[0].tolist() == [0, 0]
+
+
 @pytest.mark.parametrize("index", [-1, 4])
 def test_embedding_refuses_an_index_out_of_range(index):
     with pytest.raises(IndexError, match=rf"input must be in \[0, 4\), got {index}"):
@@ -70,6 +80,17 @@ def test_layer_norm_adds_eps_to_the_variance_under_the_root():
 def test_batch_norm_adds_eps_to_the_variance_under_the_root():
     y = F.batch_norm([[-1.0], [1.0]], None, None, training=True, eps=3.0)
     np.testing.assert_allclose(y.data, [[-0.5], [0.5]])
+
+
+def test_batch_norm_by_default_adds_a_hundred_thousandth():
+    y = F.batch_norm([[-1.0], [1.0]], None, None, training=True)
+    np.testing.assert_allclose(y.data, [[-1 / np.sqrt(1 + 1e-5)], [1 / np.sqrt(1 + 1e-5)]], rtol=1e-12)
+
+
+def test_batch_norm_by_default_moves_running_values_by_a_tenth():
+    mean, variance = np.zeros(1), np.ones(1)
+    F.batch_norm([[0.0], [3.0], [6.0]], mean, variance, training=True)
+    np.testing.assert_allclose([mean, variance], [[0.3], [1.8]], rtol=1e-15)  # 1.8 = 1 + (9 − 1)/10
 
 
 def test_batch_norm_in_evaluation_adds_eps_to_the_variance_under_the_root():
@@ -219,17 +240,19 @@ LAYERS = {
     "TransformerEncoderLayer": lambda a, b: nn.TransformerEncoderLayer(a, 1, b),
 }
 
+OWNERS = {"Conv2d kernel": "Conv2d", "TransformerEncoderLayer": "(MultiheadAttention|Linear)"}  # who says so
+
 
 @pytest.mark.parametrize("sizes", [(0, 1), (1, 0), (-1, 1), (1, -1), (2.0, 1), (True, 1)], ids=str)
 @pytest.mark.parametrize("name", LAYERS)
 def test_layer_refuses_a_size_that_is_no_positive_integer(name, sizes):
-    with pytest.raises(ValueError, match="must be an integer ≥ 1, got"):
+    with pytest.raises(ValueError, match=f"^{OWNERS.get(name, name)}: .*must be an integer ≥ 1, got"):
         LAYERS[name](*sizes)
 
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_layer_refuses_more_than_memory_holds_before_taking_any(name):
-    with pytest.raises(ValueError, match=r"would take [\d,]+ GiB, more than 16 GiB"):
+    with pytest.raises(ValueError, match=rf"^{OWNERS.get(name, name)}: .*would take [\d,]+ GiB, more than 16 GiB"):
         LAYERS[name](10**7, 10**7)
 
 
@@ -241,22 +264,23 @@ def test_batch_norm_refuses_a_number_of_features_that_is_no_positive_integer(mak
 
 
 @pytest.mark.parametrize(
-    ("module", "printed"),
+    ("make", "printed"),
     [
-        (nn.Embedding(4, 2, padding_idx=-1), "Embedding(4, 2, padding_idx=-1)"),
-        (nn.LayerNorm((2, 3)), "LayerNorm((2, 3), eps=1e-05, elementwise_affine=True)"),
-        (nn.BatchNorm2d(3), "BatchNorm2d(3, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True)"),
-        (nn.Conv2d(1, 2, 3), "Conv2d(1, 2, kernel_size=(3, 3), stride=(1, 1))"),
+        (lambda: nn.Embedding(4, 2), "Embedding(4, 2)"),
+        (lambda: nn.Embedding(4, 2, padding_idx=-1), "Embedding(4, 2, padding_idx=-1)"),
+        (lambda: nn.LayerNorm((2, 3)), "LayerNorm((2, 3), eps=1e-05, elementwise_affine=True)"),
+        (lambda: nn.BatchNorm2d(3), "BatchNorm2d(3, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True)"),
+        (lambda: nn.Conv2d(1, 2, 3), "Conv2d(1, 2, kernel_size=(3, 3), stride=(1, 1))"),
         (
-            nn.Conv1d(2, 2, 3, 2, "valid", 2, 2, False),
+            lambda: nn.Conv1d(2, 2, 3, 2, "valid", 2, 2, False),
             "Conv1d(2, 2, kernel_size=(3,), stride=(2,), padding=valid, dilation=(2,), groups=2, bias=False)",
         ),
-        (nn.MaxPool2d(2), "MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1)"),
-        (nn.AvgPool2d(3, 1), "AvgPool2d(kernel_size=3, stride=1, padding=0)"),
-        (nn.AdaptiveAvgPool2d((None, 2)), "AdaptiveAvgPool2d(output_size=(None, 2))"),
-        (nn.LSTM(2, 3, 2, batch_first=True), "LSTM(2, 3, num_layers=2, batch_first=True)"),
+        (lambda: nn.MaxPool2d(2), "MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1)"),
+        (lambda: nn.AvgPool2d(2), "AvgPool2d(kernel_size=2, stride=2, padding=0)"),
+        (lambda: nn.AvgPool2d(3, 1), "AvgPool2d(kernel_size=3, stride=1, padding=0)"),
+        (lambda: nn.AdaptiveAvgPool2d((None, 2)), "AdaptiveAvgPool2d(output_size=(None, 2))"),
+        (lambda: nn.LSTM(2, 3, 2, batch_first=True), "LSTM(2, 3, num_layers=2, batch_first=True)"),
     ],
-    ids=str,
 )
-def test_layer_prints_its_settings(module, printed):
-    assert repr(module) == printed
+def test_layer_prints_its_settings(make, printed):
+    assert repr(make()) == printed

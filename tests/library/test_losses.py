@@ -27,7 +27,7 @@ LOSSES = [
         (nn.BCEWithLogitsLoss, F.binary_cross_entropy_with_logits, {"pos_weight": np.array([0.5, 2.0, 1.0])}),
         (nn.CrossEntropyLoss, F.cross_entropy, {"weight": np.array([0.5, 2.0, 1.0]), "label_smoothing": 0.3}),
         (nn.CrossEntropyLoss, F.cross_entropy, {"ignore_index": 1}),
-        (nn.NLLLoss, F.nll_loss, {"weight": np.array([0.5, 2.0, 1.0]), "ignore_index": 1}),
+        (nn.NLLLoss, F.nll_loss, {"weight": np.array([0.5, 2.0, 3.0]), "ignore_index": 1}),
     ],
 )
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
@@ -36,6 +36,13 @@ def test_module_is_its_function(module, function, options, reduction, rng):
     target = np.array([2, 1]) if function in (F.cross_entropy, F.nll_loss) else rng.uniform(0.1, 0.9, (2, 3))
     expected = function(prediction, target, **options, reduction=reduction)
     np.testing.assert_array_equal(module(**options, reduction=reduction)(prediction, target).data, expected.data)
+
+
+@pytest.mark.parametrize(
+    "make", [nn.MSELoss, nn.L1Loss, nn.BCELoss, nn.BCEWithLogitsLoss, nn.CrossEntropyLoss, nn.NLLLoss]
+)
+def test_module_takes_the_mean_unless_told(make):
+    assert make().reduction == "mean"
 
 
 def test_mse_is_the_mean_of_squares():
@@ -62,7 +69,7 @@ def test_refuses_shapes_that_would_broadcast(loss, shapes):
     prediction, target = (np.full(shape, 0.5) for shape in shapes)
     with pytest.raises(ValueError) as error:
         loss(prediction, target)
-    assert f"input has shape {shapes[0]}, target has shape {shapes[1]}" in str(error.value)
+    assert f"{loss.__name__}: input has shape {shapes[0]}, target has shape {shapes[1]}" in str(error.value)
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=lambda f: f.__name__)
@@ -81,7 +88,7 @@ def test_module_refuses_another_reduction_when_made(make):
 @pytest.mark.parametrize("loss", LOSSES[4:], ids=lambda f: f.__name__)
 @pytest.mark.parametrize("wrong", [-1, 3, 1000])
 def test_refuses_a_class_out_of_range(loss, wrong):
-    with pytest.raises(IndexError, match=rf"target must be in \[0, 3\), got {wrong}"):
+    with pytest.raises(IndexError, match=rf"{loss.__name__}: target must be in \[0, 3\), got {wrong}"):
         loss(SCORES, [0, wrong])
 
 
@@ -108,8 +115,13 @@ def test_refuses_scores_without_classes(loss):
 @pytest.mark.parametrize("loss", LOSSES[4:], ids=lambda f: f.__name__)
 @pytest.mark.parametrize("weight", [[1.0], [1.0, 2.0], [[1.0, 2.0, 3.0]], 2.0], ids=str)
 def test_refuses_a_weight_that_is_not_one_for_each_class(loss, weight):
-    with pytest.raises(ValueError, match=r"weight must have shape \(3,\), got \("):
+    with pytest.raises(ValueError, match=rf"{loss.__name__}: weight must have shape \(3,\), got \("):
         loss(SCORES, [0, 1], weight=weight)
+
+
+def test_label_smoothing_of_1_asks_for_all_classes_alike():
+    loss = F.cross_entropy(SCORES, [0, 1], label_smoothing=1).item()
+    assert loss == pytest.approx(-F.log_softmax(SCORES, dim=1).mean().item(), rel=1e-15)
 
 
 @pytest.mark.parametrize("smoothing", [-0.1, 1.1, np.nan])
@@ -130,7 +142,7 @@ def test_refuses_label_smoothing_out_of_range(smoothing):
 def test_refuses_a_factor_that_would_change_the_shape(loss, name, shape):
     with pytest.raises(ValueError) as error:
         loss(np.full((2, 3), 0.5), np.full((2, 3), 0.5), **{name: np.ones(shape)})
-    assert f"{name} of shape {shape} does not broadcast to (2, 3)" in str(error.value)
+    assert f"{loss.__name__}: {name} of shape {shape} does not broadcast to (2, 3)" in str(error.value)
 
 
 @pytest.mark.parametrize("p", [-0.01, 1.01, np.nan])

@@ -136,6 +136,12 @@ def test_to_converts_parameters_and_buffers_and_forgets_gradients(rng):
     assert [p.grad for p in model.parameters()] == [None] * 5
 
 
+def test_to_keeps_the_numbers():
+    model, before = nn.BatchNorm1d(2), nn.BatchNorm1d(2).state_dict()
+    assert_unchanged(model.to("float32"), before)
+    assert list(model.state_dict()) == list(before)
+
+
 def test_to_keeps_shared_parameters_shared():
     model = Autoencoder().to("float32")
     assert model.decoder.weight is model.encoder[0].weight
@@ -210,18 +216,20 @@ def test_model_prints_as_in_pytorch():
 
 
 @pytest.mark.parametrize(
-    ("module", "printed"),
+    ("make", "printed"),
     [
-        (nn.Dropout(0.1), "Dropout(p=0.1)"),
-        (nn.ELU(2.0), "ELU(alpha=2.0)"),
-        (nn.GELU("tanh"), "GELU(approximate='tanh')"),
-        (nn.LogSoftmax(dim=-1), "LogSoftmax(dim=-1)"),
-        (nn.Tanh(), "Tanh()"),
+        (lambda: nn.Dropout(0.1), "Dropout(p=0.1)"),
+        (lambda: nn.Dropout(), "Dropout(p=0.5)"),
+        (lambda: nn.LeakyReLU(), "LeakyReLU(negative_slope=0.01)"),
+        (lambda: nn.ELU(), "ELU(alpha=1.0)"),
+        (lambda: nn.ELU(2.0), "ELU(alpha=2.0)"),
+        (lambda: nn.GELU("tanh"), "GELU(approximate='tanh')"),
+        (lambda: nn.LogSoftmax(dim=-1), "LogSoftmax(dim=-1)"),
+        (lambda: nn.Tanh(), "Tanh()"),
     ],
-    ids=str,
 )
-def test_layer_prints_its_settings(module, printed):
-    assert repr(module) == printed
+def test_layer_prints_its_settings(make, printed):
+    assert repr(make()) == printed
 
 
 # Layers

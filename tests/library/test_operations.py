@@ -9,6 +9,7 @@ import nnlib as nn
 from nnlib import functional as F
 from nnlib.attention import attention_weights
 from nnlib.recurrent import gru, lstm, rnn
+from nnlib.tensor import record
 
 N = "examples"  # the length of a dimension that may also be empty
 
@@ -151,8 +152,10 @@ OPERATIONS = {
     "embedding": (F.embedding, classes(5, N, 2), normal(5, 3)),
     "embedding padding_idx": (lambda i, w: F.embedding(i, w, padding_idx=-2), classes(5, N, 2), normal(5, 3)),
     "layer_norm": (lambda x, w, b: F.layer_norm(x, (3,), w, b), normal(N, 2, 3), normal(3), normal(3)),
+    "layer_norm of single numbers": (lambda x: F.layer_norm(x, 1), normal(N, 1)),
     "layer_norm over two": (lambda x: F.layer_norm(x, (2, 3)), normal(N, 2, 3)),
     "batch_norm": (lambda x, w, b: F.batch_norm(x, None, None, w, b, True), normal(N, 3, 2), normal(3), normal(3)),
+    "batch_norm without weight": (lambda x: F.batch_norm(x, None, None, training=True), normal(N, 3, 2)),
     "batch_norm in evaluation": (
         lambda x, w, b: F.batch_norm(x, np.array([1.0, 2, 3]), np.array([3.0, 2, 1]), w, b),
         normal(N, 3),
@@ -169,6 +172,7 @@ OPERATIONS = {
     "conv1d": (lambda x, w, b: F.conv1d(x, w, b, padding="same"), normal(N, 2, 5), normal(3, 2, 2), normal(3)),
     "max_pool2d": (lambda x: F.max_pool2d(x, 2), normal(N, 2, 5, 6)),
     "max_pool2d overlapping": (lambda x: F.max_pool2d(x, 3, 1, 1), normal(N, 2, 3, 2)),
+    "max_pool2d of windows that share an edge": (lambda x: F.max_pool2d(x, 3, 2), normal(N, 2, 7, 5)),
     "avg_pool2d": (lambda x: F.avg_pool2d(x, (2, 3), 1, 1), normal(N, 2, 5, 3)),
     "adaptive_avg_pool2d": (lambda x: F.adaptive_avg_pool2d(x, (2, None)), normal(N, 2, 5, 3)),
     "rnn": (
@@ -289,6 +293,20 @@ def test_float32_stays_float32_forwards_and_backwards(name):
     given = [a.astype(np.float32) if a.dtype.kind == "f" else a for a in inputs_of(name)]
     result, gradients = run(name, given)
     assert [result.dtype, *(g.dtype for g in gradients)] == [np.float32] * (1 + len(gradients))
+
+
+@every_operation
+def test_gradients_leave_an_operation_in_its_dtype(name):
+    """A leaf would convert what arrives, so that the dtype has to be read on the way."""
+    dtypes = []
+
+    def watched(t):
+        return record(t.data, (t, lambda d: (dtypes.append(d.dtype), d)[1])) if t.requires_grad else t
+
+    given = [a.astype(np.float32) if a.dtype.kind == "f" else a for a in inputs_of(name)]
+    result = EVERY[name][0](*map(watched, tensors(given)))
+    result.backward(np.ones(result.shape))
+    assert set(dtypes) == {np.dtype(np.float32)}
 
 
 @every_operation
@@ -431,6 +449,12 @@ def test_max_shares_the_gradient_where_elements_tie():
     x = nn.Tensor([[1.0, 3.0, 3.0], [2.0, 2.0, 2.0]], requires_grad=True)
     x.max(dim=1).sum().backward()
     np.testing.assert_allclose(x.grad, [[0, 1 / 2, 1 / 2], [1 / 3, 1 / 3, 1 / 3]])
+
+
+def test_slope_of_the_absolute_value_at_zero_is_0():
+    x = nn.Tensor([0.0, -2.0], requires_grad=True)
+    x.abs().sum().backward()
+    assert x.grad.tolist() == [0, -1]
 
 
 @pytest.mark.parametrize("activation", [F.relu, F.leaky_relu, F.elu], ids=lambda f: f.__name__)

@@ -87,6 +87,14 @@ def test_centered_rmsprop_survives_a_gradient_that_never_changes():
     assert np.isfinite(p.data)
 
 
+def test_state_of_centered_rmsprop_has_the_mean_gradient():
+    p = leaf([0.0])
+    p.grad = np.array([3.0])
+    optimizer = nn.optim.RMSprop([p], alpha=0.75, centered=True)
+    optimizer.step()
+    assert optimizer.state_dict()["state"][0]["grad_avg"].tolist() == [0.75]
+
+
 def test_amsgrad_remembers_the_largest_gradient():
     steps = []
     for amsgrad in (False, True):
@@ -454,12 +462,29 @@ def test_state_has_pytorchs_names_and_the_parameters_shapes(make, names):
         assert {np.shape(state["state"][i][name]) for name in names - {"step"}} == {p.shape}
 
 
+def test_descent_without_momentum_keeps_only_its_steps():
+    p = leaf([0.0])
+    p.grad = np.array([1.0])
+    optimizer = nn.optim.SGD([p])
+    optimizer.step()
+    assert optimizer.state_dict()["state"] == {0: {"step": 1}}
+
+
 def test_state_leaves_out_parameters_that_never_moved():
     still, moving = leaf([1.0]), leaf([1.0])
     optimizer = nn.optim.Adam([still, moving])
     (moving * 2).sum().backward()
     optimizer.step()
     assert list(optimizer.state_dict()["state"]) == [1]
+
+
+@every_optimizer
+def test_state_that_was_loaded_comes_out_again(make):
+    net, other = model(), model()
+    optimizer, second = make(net.parameters()), make(other.parameters())
+    learn(net, optimizer, steps=3)
+    second.load_state_dict(optimizer.state_dict())
+    assert repr(second.state_dict()) == repr(optimizer.state_dict())
 
 
 def test_state_is_a_copy():

@@ -154,7 +154,7 @@ def test_dropout_lies_between_layers_and_only_while_training(kind, rng):
 @every_kind
 def test_parameters_start_within_one_over_the_root_of_the_state(kind):
     for parameter in KINDS[kind](100, 16).parameters():
-        assert 0.2 < np.abs(parameter.data).max() <= 0.25
+        assert -0.25 <= parameter.data.min() < -0.2 and 0.2 < parameter.data.max() <= 0.25
 
 
 @every_kind
@@ -179,32 +179,48 @@ X = np.ones((5, 4, 2))
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: nn.RNN(2, 3)(np.ones((5, 4, 3))), r"input must have shape \(L, N, 2\) or \(L, 2\), got \(5, 4, 3\)"),
+        (
+            lambda: nn.RNN(2, 3)(np.ones((5, 4, 3))),
+            r"RNN: input must have shape \(L, N, 2\) or \(L, 2\), got \(5, 4, 3\)",
+        ),
         (
             lambda: nn.GRU(2, 3, batch_first=True)(np.ones(2)),
-            r"input must have shape \(N, L, 2\) or \(L, 2\), got \(2,\)",
+            r"GRU: input must have shape \(N, L, 2\) or \(L, 2\), got \(2,\)",
         ),
-        (lambda: nn.LSTM(2, 3)(X[:0]), r"input must have shape \(L, N, I\) with L ≥ 1, got \(0, 4, 2\)"),
-        (lambda: nn.GRU(2, 3)(X, np.ones((1, 1, 3))), r"hx must hold 1 of shape \(1, 4, 3\), got \[\(1, 1, 3\)\]"),
-        (lambda: nn.LSTM(2, 3)(X, np.ones((1, 4, 3))), r"hx must hold 2 of shape \(1, 4, 3\), got \[\(4, 3\)\]"),
-        (lambda: nn.RNN(2, 3)(X[:, 0], np.ones((1, 1, 3))), r"hx must hold 1 of shape \(1, 3\), got \[\(1, 1, 3\)\]"),
-        (lambda: nn.RNN(2, 3, nonlinearity="elu"), "nonlinearity must be 'tanh' or 'relu', got 'elu'"),
+        (lambda: nn.LSTM(2, 3)(X[:0]), r"lstm: input must have shape \(L, N, I\) with L ≥ 1, got \(0, 4, 2\)"),
+        (lambda: nn.GRU(2, 3)(X, np.ones((1, 1, 3))), r"GRU: hx must hold 1 of shape \(1, 4, 3\), got \[\(1, 1, 3\)\]"),
+        (lambda: nn.LSTM(2, 3)(X, np.ones((1, 4, 3))), r"LSTM: hx must hold 2 of shape \(1, 4, 3\), got \[\(4, 3\)\]"),
+        (
+            lambda: nn.RNN(2, 3)(X[:, 0], np.ones((1, 1, 3))),
+            r"RNN: hx must hold 1 of shape \(1, 3\), got \[\(1, 1, 3\)\]",
+        ),
+        (lambda: nn.RNN(2, 3, nonlinearity="elu"), "RNN: nonlinearity must be 'tanh' or 'relu', got 'elu'"),
         (lambda: nn.LSTM(2, 3, 2, dropout=1.5), "LSTM: dropout must be between 0 and 1, got 1.5"),
+        (lambda: nn.RNN(0, 3), "RNN: input_size must be an integer ≥ 1, got 0"),
+        (lambda: nn.RNN(2, 0), "RNN: hidden_size must be an integer ≥ 1, got 0"),
+        (lambda: nn.LSTM(10**5, 10**5), "LSTM: 4 · hidden_size = 400000 × inputs = 100000 would take"),
+        (lambda: nn.GRU(1, 10**5), "GRU: 3 · hidden_size = 300000 × hidden_size = 100000 would take"),
         (lambda: nn.GRU(2, 3, num_layers=0), "GRU: num_layers must be an integer ≥ 1, got 0"),
-        (lambda: rnn(X, *[np.ones((4, 3)), np.ones((3, 2)), np.ones((3, 3))], nonlinearity="elu"), "got 'elu'"),
+        (
+            lambda: rnn(X, *[np.ones((4, 3)), np.ones((3, 2)), np.ones((3, 3))], nonlinearity="elu"),
+            "rnn: nonlinearity must be 'tanh' or 'relu', got 'elu'",
+        ),
         (
             lambda: rnn(X, np.ones((1, 3)), np.ones((3, 2)), np.ones((3, 3))),
-            r"h_0 must have shape \(4, 3\), got \(1, 3\)",
+            r"rnn: h_0 must have shape \(4, 3\), got \(1, 3\)",
         ),
-        (lambda: rnn(X, np.ones((4, 3)), np.ones((3, 1)), np.ones((3, 3))), r"weight_ih must have shape \(3, 2\)"),
-        (lambda: gru(X, np.ones((4, 3)), np.ones((3, 2)), np.ones((3, 3))), r"weight_hh must have shape \(3 · H, H\)"),
+        (lambda: rnn(X, np.ones((4, 3)), np.ones((3, 1)), np.ones((3, 3))), r"rnn: weight_ih must have shape \(3, 2\)"),
+        (
+            lambda: gru(X, np.ones((4, 3)), np.ones((3, 2)), np.ones((3, 3))),
+            r"gru: weight_hh must have shape \(3 · H, H\)",
+        ),
         (
             lambda: rnn(X, np.ones((4, 3)), np.ones((3, 2)), np.ones((3, 3)), None, np.ones(1)),
-            r"bias_hh must have shape \(3,\), got \(1,\)",
+            r"rnn: bias_hh must have shape \(3,\), got \(1,\)",
         ),
         (
             lambda: lstm(X, np.ones((4, 1)), np.ones((1, 1)), np.ones((4, 2)), np.ones((4, 1))),
-            r"c_0 must have shape \(4, 1\), got \(1, 1\)",
+            r"lstm: c_0 must have shape \(4, 1\), got \(1, 1\)",
         ),
     ],
 )

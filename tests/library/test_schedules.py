@@ -79,6 +79,24 @@ def test_plateau_waits_so_many_epochs_before_it_lowers_the_rate():
     np.testing.assert_allclose(rates, [1] * 5 + [0.5] * 4 + [0.25] * 2)
 
 
+def test_plateau_may_fall_to_the_least_rate_at_once():
+    rates = run(lr_scheduler.ReduceLROnPlateau(optimizer(), patience=0, factor=0.0, min_lr=0.25), 4)
+    assert rates == [1, 1, 0.25, 0.25]
+
+
+def test_plateau_leaves_out_a_fall_that_is_not_larger_than_eps():
+    rates = run(lr_scheduler.ReduceLROnPlateau(optimizer(), patience=0, factor=0.5, eps=0.5), 4)
+    assert rates == [1] * 4
+
+
+@every_schedule
+def test_schedule_counts_its_epochs_from_0(make):
+    schedule = make(optimizer())
+    assert schedule.last_epoch == 0
+    run(schedule, 3)
+    assert schedule.last_epoch == 3
+
+
 @pytest.mark.parametrize(
     ("mode", "threshold_mode", "limit"),
     [("min", "rel", 2 * (1 - 0.2)), ("min", "abs", 2 - 0.2), ("max", "rel", 2 * (1 + 0.2)), ("max", "abs", 2 + 0.2)],
@@ -132,6 +150,22 @@ def test_state_is_a_copy(make):
     assert repr(state) == before
 
 
+def test_state_shares_nothing_with_the_schedule():
+    schedule = lr_scheduler.MultiStepLR(optimizer(), [2, 5])
+    state = schedule.state_dict()
+    state["milestones"].append(9)
+    assert schedule.milestones == [2, 5]
+    schedule.load_state_dict(state)
+    state["milestones"].append(11)
+    assert schedule.milestones == [2, 5, 9]
+
+
+def test_first_rate_is_kept_in_the_group():
+    o = optimizer(0.5)
+    run(lr_scheduler.ExponentialLR(o, 0.1), 3)
+    assert o.param_groups[0]["initial_lr"] == 0.5
+
+
 @every_schedule
 def test_refuses_the_state_of_another_kind_and_changes_nothing(make):
     schedule = make(optimizer())
@@ -176,6 +210,7 @@ def test_sequence_refuses_a_state_with_other_schedules_and_changes_nothing(chang
         (lambda o: lr_scheduler.LambdaLR(o, [abs] * 3), "lr_lambda must be one for all, or one for each of 2 groups"),
         (lambda o: lr_scheduler.LambdaLR(o, lambda t: -1), r"lr_lambda\(0\) must be a finite number ≥ 0, got -1"),
         (lambda o: lr_scheduler.LinearLR(o, 0), r"start_factor must be in \(0, 1\], got 0"),
+        (lambda o: lr_scheduler.LinearLR(o, 1.5), r"start_factor must be in \(0, 1\], got 1.5"),
         (lambda o: lr_scheduler.LinearLR(o, math.nan), r"start_factor must be in \(0, 1\], got nan"),
         (lambda o: lr_scheduler.LinearLR(o, 1, 1.1), r"end_factor must be in \[0, 1\], got 1.1"),
         (lambda o: lr_scheduler.LinearLR(o, total_iters=0), "total_iters must be an integer ≥ 1, got 0"),
@@ -192,6 +227,7 @@ def test_sequence_refuses_a_state_with_other_schedules_and_changes_nothing(chang
         (lambda o: lr_scheduler.ReduceLROnPlateau(o, patience=-1), "patience must be an integer ≥ 0, got -1"),
         (lambda o: lr_scheduler.ReduceLROnPlateau(o, cooldown=1.5), "cooldown must be an integer ≥ 0, got 1.5"),
         (lambda o: lr_scheduler.ReduceLROnPlateau(o, threshold=-1), "threshold must be a finite number ≥ 0, got -1"),
+        (lambda o: lr_scheduler.ReduceLROnPlateau(o, eps=-1), "eps must be a finite number ≥ 0, got -1"),
         (
             lambda o: lr_scheduler.ReduceLROnPlateau(o, threshold_mode="r"),
             "threshold_mode must be 'rel' or 'abs', got 'r'",
@@ -202,6 +238,10 @@ def test_sequence_refuses_a_state_with_other_schedules_and_changes_nothing(chang
         (
             lambda o: lr_scheduler.SequentialLR(o, [lr_scheduler.StepLR(o, 1)], [3]),
             r"1 schedulers need 0 milestones in rising order, got \[3\]",
+        ),
+        (
+            lambda o: lr_scheduler.SequentialLR(o, [lr_scheduler.StepLR(o, 1)] * 2, [-1]),
+            "a milestone must be an integer ≥ 0, got -1",
         ),
         (
             lambda o: lr_scheduler.SequentialLR(o, [lr_scheduler.StepLR(o, 1)] * 3, [3, 1]),

@@ -1,5 +1,7 @@
 """Tensor: what it holds, and arithmetic, products, reductions and indexing for every shape that NumPy allows."""
 
+import operator
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -138,6 +140,14 @@ def test_prints_its_numbers_and_what_is_unusual_about_it():
     assert repr(nn.Tensor(np.zeros(1, np.float32))) == "Tensor([0.], dtype=float32)"
 
 
+def test_numbers_are_printed_to_four_places():
+    assert repr(nn.Tensor([2 / 3, 1e-7])) == "Tensor([0.6667, 0.    ])"
+
+
+def test_rows_are_printed_below_each_other():
+    assert repr(nn.Tensor([[1.0], [2.0]])) == "Tensor([[1.],\n        [2.]])"
+
+
 # One dtype
 
 FLOAT32 = np.array([1.0, 2.0], np.float32)
@@ -181,6 +191,12 @@ def test_arithmetic_broadcasts_as_numpy_and_gradients_come_back_in_shape(shapes,
     a, b = (data.draw(arrays(shape)) for shape in shapes.input_shapes)
     np.testing.assert_array_equal((nn.Tensor(a) / nn.Tensor(b) + nn.Tensor(a)).data, a / b + a)
     assert nn.utils.gradcheck(lambda a, b: (a - b) * (a + b) / b, [leaf(a), leaf(b)])
+
+
+@pytest.mark.parametrize("calculate", [operator.add, operator.sub, operator.mul, operator.truediv, operator.matmul])
+def test_tensor_may_stand_on_the_right(calculate):
+    left, right = np.array([3.0, 5.0]), np.array([2.0, 4.0])
+    assert calculate(left, nn.Tensor(right)).tolist() == calculate(left, right).tolist()
 
 
 @st.composite

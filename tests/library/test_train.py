@@ -114,6 +114,13 @@ def test_metric_of_training_is_the_mean_over_rows():
     assert history.metric == [pytest.approx(Y.mean())]
 
 
+def test_batches_have_32_rows_unless_told():
+    model, sizes = nn.Linear(3, 3), []
+    optimizer = nn.optim.SGD(model.parameters())
+    nn.fit(model, (X, Y), LOSS, optimizer, 1, metric=lambda output, y: sizes.append(len(y)) or 0.0)
+    assert sizes == [32, 18]
+
+
 def test_schedule_is_stepped_after_each_epoch():
     _, history = trained(5, scheduler=lambda o: lr_scheduler.StepLR(o, 2))
     np.testing.assert_allclose(history.lr, 0.03 * np.array([1, 1, 0.1, 0.1, 0.01]))
@@ -143,6 +150,18 @@ def test_every_callback_is_called():
 def test_progress_is_shown_when_wanted(capsys, progress, shown):
     trained(2, progress=progress)
     assert ("2/2" in capsys.readouterr().err) == shown
+
+
+def test_progress_tells_epochs_and_loss(capsys):
+    _, history = trained(2, progress=True)
+    shown = capsys.readouterr().err
+    assert "epoch" in shown and f"loss={history.loss[-1]:.3g}" in shown
+
+
+def test_progress_of_resumed_training_begins_where_it_was(capsys, tmp_path):
+    trained(2, checkpoint=tmp_path / "run.npz")
+    trained(4, checkpoint=tmp_path / "run.npz", resume=True, progress=True)
+    assert "4/4" in capsys.readouterr().err
 
 
 # Stopping
@@ -239,6 +258,18 @@ def test_resumed_training_is_the_same_bit_for_bit(tmp_path, patience):
     history = nn.fit(model, (X, Y), LOSS, optimizer, 10, **options)
     assert history == expected_history
     assert_same_state(model.state_dict(), expected.state_dict())
+
+
+def test_checkpoint_that_is_refused_leaves_the_schedule_where_it_was(tmp_path):
+    trained(1, checkpoint=tmp_path / "run.npz", scheduler=lambda o: lr_scheduler.StepLR(o, 2))
+    model = classifier()
+    optimizer = nn.optim.SGD(model.parameters())
+    schedule = lr_scheduler.StepLR(optimizer, 2)
+    before = schedule.state_dict()
+    options = {"scheduler": schedule, "checkpoint": tmp_path / "run.npz", "resume": True}
+    with pytest.raises(nn.LoadError, match="the state lacks the settings"):
+        nn.fit(model, (X, Y), LOSS, optimizer, 2, **options)
+    assert schedule.state_dict() == before
 
 
 def test_checkpoints_do_not_change_the_training(tmp_path):
@@ -378,6 +409,17 @@ def test_evaluation_is_the_mean_over_all_rows(batch_size):
     model = classifier().eval()
     expected = LOSS(model(X_VAL), Y_VAL).item()
     assert nn.evaluate(model, VALIDATION, LOSS, batch_size=batch_size) == pytest.approx(expected, rel=1e-12)
+
+
+def test_evaluation_takes_256_rows_at_a_time():
+    sizes = []
+    nn.evaluate(nn.Identity(), (np.zeros(600), np.zeros(600)), lambda output, y: sizes.append(len(y)) or 0.0)
+    assert sizes == [256, 256, 88]
+
+
+def test_evaluation_refuses_data_that_are_no_pair():
+    with pytest.raises(ValueError, match=r"data must be a pair \(X, y\), got ndarray"):
+        nn.evaluate(classifier(), X_VAL, LOSS)
 
 
 def test_evaluation_drops_nothing_out_and_leaves_the_mode():

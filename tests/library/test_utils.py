@@ -90,6 +90,11 @@ def test_clipping_the_norm_keeps_the_direction():
     np.testing.assert_allclose(parameters[1].grad, [[0.8]], rtol=1e-6)
 
 
+def test_clipping_takes_a_single_parameter_too():
+    (p,) = parameters_with_gradients([3.0, 4.0])
+    assert nn.utils.clip_grad_norm_(p, 1.0) == 5
+
+
 def test_clipping_the_norm_leaves_shorter_gradients_alone():
     (p,) = parameters_with_gradients([3.0, 4.0])
     nn.utils.clip_grad_norm_(p, 5.1)
@@ -110,9 +115,9 @@ def test_clipping_passes_over_parameters_without_gradient(clip):
 
 
 @pytest.mark.parametrize("limit", [0, -1.0, np.nan])
-@pytest.mark.parametrize("name", ["clip_grad_norm_", "clip_grad_value_"])
-def test_clipping_refuses_a_limit_that_is_not_positive(name, limit):
+@pytest.mark.parametrize(("name", "bound"), [("clip_grad_norm_", "max_norm"), ("clip_grad_value_", "clip_value")])
+def test_clipping_refuses_a_limit_that_is_not_positive(name, bound, limit):
     (p,) = parameters_with_gradients([3.0, 4.0])
-    with pytest.raises(ValueError, match=f"must be > 0, got {limit}"):
+    with pytest.raises(ValueError, match=f"{bound} must be > 0, got {limit}"):
         getattr(nn.utils, name)([p], limit)
     np.testing.assert_array_equal(p.grad, [3, 4])

@@ -204,6 +204,14 @@ def test_another_run_starts_at_its_first_frame(show):
     assert card.readings() == readings(card.widget, {"seed": 2, "step": 0})
 
 
+def test_at_the_end_of_a_run_another_is_seen_at_its_end(show):
+    card = show(widget("network"))
+    card.press("last")
+    card.move({"seed": 2}, "mouse")
+    assert card.control("step").get_attribute("aria-valuetext") == "6 of 6"
+    assert card.readings() == readings(card.widget, {"seed": 2, "step": 6})
+
+
 def test_marks_travel_to_the_next_step_and_arrive(show):
     card = show(widget("network"), reduced_motion="no-preference")
     before = card.shapes(0, 0, "stroke-width")
