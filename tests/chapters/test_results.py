@@ -53,10 +53,10 @@ def test_adam_goes_to_the_wrong_end_and_amsgrad_to_the_right_one():
 
 def test_weights_that_tell_symmetry_are_mirrored_and_as_one_to_two_to_four():
     model, _ = reproduce.learn_symmetry(7)
-    W = model[0].weight.data
-    assert W == pytest.approx(-W[:, ::-1], rel=0.01)
-    assert W[0] == pytest.approx(-W[1], rel=0.01)
-    size = np.sort(abs(W[:, :3]), axis=1)
+    weights = model[0].weight.data
+    assert weights == pytest.approx(-weights[:, ::-1], rel=0.01)
+    assert weights[0] == pytest.approx(-weights[1], rel=0.01)
+    size = np.sort(abs(weights[:, :3]), axis=1)
     assert size / size[:, :1] == pytest.approx(np.array([[1, 2, 4], [1, 2, 4]]), rel=0.01)
 
 
