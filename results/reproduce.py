@@ -1,6 +1,6 @@
 """Computes the figures of pages/results.ipynb and keeps the long ones.
 
-python results/reproduce.py            all long ones: half an hour of one core
+python results/reproduce.py            all long ones: forty minutes of one core
 python results/reproduce.py NAME …     some of them: names as in LONG below
 
 They go to results.json, with the figure of every seed.
@@ -476,8 +476,8 @@ def solved(errors):
     return (errors.max(axis=0) < 0.04) & (errors.mean(axis=0) < 0.01)
 
 
-def sigmoid(z):
-    return 1 / (1 + np.exp(-z))
+def logistic(x):
+    return 1 / (1 + np.exp(-x))
 
 
 class LSTM1997:
@@ -500,17 +500,17 @@ class LSTM1997:
         self.said, state = np.empty((len(x), len(self.W), 8)), 0
         for t in range(len(x)):
             z = self.W @ self.seen[t, :, :, None]
-            self.said[t] = said = sigmoid(z[:, :, 0])
+            self.said[t] = said = logistic(z[:, :, 0])
             gates = np.repeat(said[:, :4], 2, axis=1)  # each for two cells
             in_gate, out_gate = gates[:, :4], gates[:, 4:]
             state = state + in_gate * (4 * said[:, 4:] - 2)
-            self.squashed = 2 * sigmoid(state) - 1
+            self.squashed = 2 * logistic(state) - 1
             self.cells = out_gate * self.squashed
             if t + 1 < len(x):
                 self.seen[t + 1, :, 2:6] = said[:, :4]
                 self.seen[t + 1, :, 6:10] = self.cells
         z = (self.V[:, :4] * self.cells).sum(axis=1) + self.V[:, 4]
-        return sigmoid(z)
+        return logistic(z)
 
     def learn(self, output, error, lr):
         """One step after a sequence; ``lr`` is 0 for those that are done."""
@@ -614,7 +614,7 @@ def adding_today(short=False):
     """nnlib's LSTM, Adam, batches of 16; two ways to begin with the gates.
 
     Each at the best of five rates, chosen by three seeds; then five new
-    seeds. Twenty minutes.
+    seeds. Sixteen minutes.
     """
     T, window, most, trials, fresh = (
         (20, 64, 64, 1, 1) if short else (100, 2000, 200_000, 3, 5)
