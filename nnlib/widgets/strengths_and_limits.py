@@ -194,8 +194,8 @@ def calibration():
         gap = np.nansum(counts * np.abs(share - said)) / counts.sum()
         return {
             "middle": edges[:-1] + 0.05,
-            "share": share,
-            "said": said,
+            "share": np.where(counts < 5, np.nan, share),
+            "said": np.where(counts < 5, np.nan, said),
             "counts": counts / counts.sum(),
             "gap": gap,
             "accuracy": right.mean(),
