@@ -133,7 +133,8 @@ def double_descent():
         hit = "passes through all 20 points" if results["on_train"] < 1e-3 else "misses some of the points"
         return (
             f"{values['width']} random units, ridge {values['ridge']:g}: the curve {hit}. It is off the truth by "
-            f"{number(results['on_new'], '.2f')} here, and by {number(results['typical'], '.2f')} in the median of 25 draws."
+            f"{number(results['on_new'], '.2f')} here, and by {number(results['typical'], '.2f')} in the median of "
+            "25 draws."
         )
 
     return Explorer(
@@ -174,7 +175,7 @@ def double_descent():
         title="How many units are too many?",
         name="double-descent",
         says=says,
-        alt="A curve of eight units through twenty noisy points, and an error that falls, peaks at 20 units, falls again.",
+        alt="A curve of eight units by twenty noisy points, and an error that falls, peaks at 20 units, falls again.",
     )
 
 
@@ -244,7 +245,7 @@ def calibration():
         title="Is it as often right as it says?",
         name="calibration",
         says=says,
-        alt="Bars of the share of right answers lie far below the diagonal; most answers are given with near certainty.",
+        alt="Bars of the share of right answers lie far below the diagonal; most answers are nearly certain.",
     )
 
 
