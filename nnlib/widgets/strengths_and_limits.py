@@ -304,7 +304,7 @@ def wavy(n, noise, seed):
 
 
 def fit_features(x, y, width, ridge, seed):
-    """The function that least squares, with a penalty or of least norm, makes of so many random tanh units."""
+    """What least squares (of least norm, or with a penalty) makes of random tanh units; y may have several columns."""
     rng = np.random.default_rng([seed, 1])
     center, steepness = rng.uniform(-1.2, 1.2, 1000)[:width], 8 * rng.normal(size=1000)[:width]
 
@@ -314,7 +314,7 @@ def fit_features(x, y, width, ridge, seed):
     left, size, right = np.linalg.svd(features(x), full_matrices=False)
     kept = size > 1e-10 * size[0]
     factor = np.where(kept, size / (size**2 + ridge + (ridge == 0) * 1e-30), 0)
-    weights = right.T @ (factor * (left.T @ y))
+    weights = right.T @ (factor * (left.T @ y).T).T
     return lambda x: features(x) @ weights
 
 
