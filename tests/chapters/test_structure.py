@@ -60,7 +60,7 @@ def test_has_two_widgets_and_a_misconception_card(chapter):
 
 @every_chapter
 def test_a_hidden_result_is_not_called_code(chapter):
-    hidden = [cell for cell in code_cells(chapter) if "hide-output" in cell.metadata.get("tags", [])]
+    hidden = [cell for cell in code_cells(chapter) if {"hide-output", "hide-cell"} & {*cell.metadata.get("tags", [])}]
     for cell in hidden:
         assert cell.metadata.get("mystnb", {}).get("code_prompt_show") == "Show the result", place(chapter, cell)
 
