@@ -328,18 +328,24 @@ def thirty_layers(short=False):
 
 
 @functools.cache
-def reddi(amsgrad, beta2=0.99, rounds=1000):
-    """The point x after each round of 101 steps; Adam with rate 1/√t."""
+def reddi(amsgrad, beta2=0.99, rounds=1000, lowest=False):
+    """The point x after each round of 101 steps, or its lowest place in it.
+
+    Adam with rate 1/√t.
+    """
     x = nn.Parameter(np.zeros(1))
     optimizer = nn.optim.Adam([x], lr=1.0, betas=(0.9, beta2), amsgrad=amsgrad)
-    big, small, path = np.array([1010.0]), np.array([-10.0]), []
+    big, small = np.array([1010.0]), np.array([-10.0])
+    seen, path = [], []
     for t in range(1, 101 * rounds + 1):
         x.grad = big if t % 101 == 1 else small
         optimizer.param_groups[0]["lr"] = 1 / math.sqrt(t)
         optimizer.step()
         x.data.clip(-1, 1, out=x.data)
+        seen.append(x.item())
         if t % 101 == 0:
-            path.append(x.item())
+            path.append(min(seen) if lowest else seen[-1])
+            seen.clear()
     return path
 
 
@@ -732,7 +738,7 @@ def overview(figures):
         "Worked example: error after a step",
         "0.291027924",
         ours,
-        "theirs: mixed weights",
+        "theirs follows from a mix-up",
     )
 
     place, note = "counting-lenet", "equal, as are the connections"
@@ -746,9 +752,7 @@ def overview(figures):
     place, run = "symmetry-1986", figures["symmetry"]
     found = [n for n in run["right"] if n is not None]
     first = sum(ratio[2] > 3 for ratio in run["ratios"])
-    note = (
-        f"{len(run['right']) - len(found)} of {len(run['right'])} starts stick"
-    )
+    note = f"{len(found)} of {len(run['right'])} starts in 5,000 sweeps"
     row(
         place,
         "Symmetry: sweeps",
@@ -771,7 +775,7 @@ def overview(figures):
     for start, published in (("Xavier", "stall"), ("He", "learn")):
         run = figures["thirty_layers"][f"{start}, momentum"]
         ours = f"accuracy {spread(run['test'], '{:.2f}')}"
-        note = {"Xavier": "with Adam it learns", "He": "no guess: 0.10"}[start]
+        note = {"Xavier": "with Adam it learns", "He": "guessing: 0.10"}[start]
         row(place, f"Thirty layers: {start}", published, ours, note)
 
     place = "singular-values-2010"
@@ -785,11 +789,12 @@ def overview(figures):
     place = "the-wrong-end-2018"
     for name, published, note in (
         ("Adam", "+1", "equal"),
-        ("AMSGrad", "−1", "still approaching"),
+        ("AMSGrad", "−1", "there once a round"),
     ):
-        end = reddi(amsgrad=name == "AMSGrad")[-1]
+        amsgrad = name == "AMSGrad"
+        end = reddi(amsgrad, lowest=amsgrad)[-1]
         ours = f"{end:+.2f}".replace("-", "−")
-        row(place, f"{name} ends at x =", published, ours, note)
+        row(place, f"{name} goes to x =", published, ours, note)
 
     place = "adding-over-a-hundred-steps-1997"
     for name, run in (
@@ -798,7 +803,10 @@ def overview(figures):
         ("today's, gates shut", figures["adding_today"]["nearly shut"]),
     ):
         needed = [n for n in run["needed"] if n is not None]
-        ours = spread(needed, "{:,.0f}") if needed else "over 200,000"
+        if len(needed) == len(run["needed"]):
+            ours = spread(needed, "{:,.0f}")
+        else:
+            ours = ", ".join(f"{n:,}" for n in needed) or "over 200,000"
         note = f"{len(needed)} of {len(run['needed'])} starts get there"
         row(place, f"Adding: sequences, {name}", "74,000", ours, note)
 
@@ -806,7 +814,9 @@ def overview(figures):
         for name, percent in published.items():
             test = np.array(figures["mnist1d"][name][kind]["test"]) * 100
             near = abs(test.mean() - percent) < 1
-            note = "within a point" if near else "their notebook: as ours"
+            note = (
+                "within a point" if near else "their notebook agrees with ours"
+            )
             name = f"MNIST-1D {kind}: {name}"
             row("mnist-1d", name, f"{percent} %", f"{spread(test)} %", note)
     return Table(*rows)
