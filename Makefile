@@ -2,14 +2,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 HTML := _build/html
-NB ?= $(wildcard chapters/*.ipynb)
-TESTS := tests/library tests/parity tests/test_benchmarks.py tests/exercises tests/widgets tests/chapters chapters tests/site
-BOOK_SOURCES = _config.yml _toc.yml index.md $(wildcard chapters/*.ipynb pages/*.md pages/*.bib) \
+NB ?= $(wildcard chapters/*.ipynb pages/*.ipynb)
+TESTS := tests/library tests/parity tests/test_benchmarks.py tests/exercises tests/widgets tests/chapters chapters pages tests/site
+BOOK_SOURCES = _config.yml _toc.yml index.md $(wildcard chapters/*.ipynb pages/*.ipynb pages/*.md pages/*.bib results/*) \
 	$(wildcard nnlib/*.py nnlib/widgets/* site/*.py site/*.js site/*.css) $(shell find site/templates -type f)
 
 .SUFFIXES:
 .DELETE_ON_ERROR:
-.PHONY: help book test lab execute serve bench mutants lock versions clean
+.PHONY: help book test lab execute results serve bench mutants lock versions clean
 
 help:  ## list the targets
 	@echo "make TARGET, where TARGET is one of"
@@ -31,6 +31,9 @@ lab: .venv/.stamp  ## the chapters in JupyterLab
 
 execute: .venv/.stamp  ## run notebooks again and store their outputs (NB=chapters/02_perceptron.ipynb for one)
 	@$(BIN)/python site/notebooks.py execute $(NB)
+
+results: .venv/.stamp  ## compute the long figures of the page of published results again (NAME=symmetry for one)
+	@$(BIN)/python results/reproduce.py $(NAME)
 
 serve: book  ## the book on http://localhost:8000
 	@$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory $(HTML)

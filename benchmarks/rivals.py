@@ -54,6 +54,85 @@ def _with_modules(work, weights, m, optim, tensor, dtype):
     return begin
 
 
+def in_numpy(work, weights):
+    """The step written out for these layers alone, by hand: no tape, no checks, arrays that wait for their results."""
+    if not isinstance(work, Perceptron):
+        return None
+    x, y, layers = work.x, work.y, len(weights) // 2
+    sizes = np.cumsum([w.size for w in weights.values()])[:-1]
+
+    def sigmoid(z):
+        return np.divide(1, 1 + np.exp(-z, out=z), out=z)
+
+    def relu(z):
+        return np.maximum(z, 0, out=z)
+
+    activation, slope = {
+        "Sigmoid": (sigmoid, lambda a: a * (1 - a)),
+        "ReLU": (relu, lambda a: a > 0),
+    }[work.activation]
+
+    def squares(out):
+        return out - y, 2 / out.size
+
+    def surprise(out):
+        p = np.exp(out - out.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+        p[np.arange(len(y)), y] -= 1
+        return p, 1 / len(y)
+
+    slope_of_loss = {"MSELoss": squares, "CrossEntropyLoss": surprise}[work.loss]
+
+    def begin():
+        theta = np.concatenate([w.ravel() for w in weights.values()])
+        g, m, v = (np.zeros_like(theta) for _ in range(3))
+        shaped = [
+            [part.reshape(w.shape) for part, w in zip(np.split(flat, sizes), weights.values(), strict=True)]
+            for flat in (theta, g)
+        ]
+        (W, dW), (b, db) = ([parts[i::2] for parts in shaped] for i in (0, 1))
+
+        def gradients():
+            a = [x]
+            for i in range(layers):
+                z = a[-1] @ W[i].T
+                z += b[i]
+                a.append(activation(z) if i < layers - 1 or work.squashed else z)
+            d, scale = slope_of_loss(a[-1])
+            d *= scale
+            for i in reversed(range(layers)):
+                if i < layers - 1 or work.squashed:
+                    d *= slope(a[i + 1])
+                np.matmul(d.T, a[i], out=dW[i])
+                d.sum(axis=0, out=db[i])
+                if i:
+                    d = d @ W[i]
+
+        def update(t):
+            nonlocal theta
+            if work.optimizer == "SGD":
+                theta -= SGD_RATE * g
+            else:
+                m[...] = 0.9 * m + 0.1 * g
+                v[...] = 0.999 * v + 0.001 * g * g
+                theta -= ADAM_RATE / (1 - 0.9**t) * m / (np.sqrt(v / (1 - 0.999**t)) + EPSILON)
+
+        t = 0
+
+        def run():
+            nonlocal t
+            for _ in range(work.steps):
+                gradients()
+                if work.optimizer:
+                    t += 1
+                    update(t)
+            return W[0] if work.optimizer else dW[0]
+
+        return run
+
+    return begin
+
+
 def in_scikit_learn(work, weights):
     """`MLPClassifier.partial_fit`, which knows classes only, and always makes a step."""
     if not isinstance(work, Perceptron) or work.loss != "CrossEntropyLoss" or work.optimizer != "Adam":
@@ -169,8 +248,20 @@ def in_micrograd(work, weights):
     return begin
 
 
-RIVALS = {"PyTorch": in_pytorch, "scikit-learn": in_scikit_learn, "JAX": in_jax, "micrograd": in_micrograd}
-PACKAGES = {"PyTorch": "torch", "scikit-learn": "scikit-learn", "JAX": "jax", "micrograd": "micrograd"}
+RIVALS = {
+    "PyTorch": in_pytorch,
+    "NumPy": in_numpy,
+    "scikit-learn": in_scikit_learn,
+    "JAX": in_jax,
+    "micrograd": in_micrograd,
+}
+PACKAGES = {
+    "PyTorch": "torch",
+    "NumPy": "numpy",
+    "scikit-learn": "scikit-learn",
+    "JAX": "jax",
+    "micrograd": "micrograd",
+}
 
 
 def installed():

@@ -77,7 +77,8 @@
       }
       widget.model.set("state", state);
     }
-    target?.scrollIntoView();
+    // Not smoothly: formulas and pictures that still arrive would move the target while the page scrolls to it.
+    target?.scrollIntoView({ behavior: "instant" });
   };
 
   const start = async (slot) => {

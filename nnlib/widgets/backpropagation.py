@@ -25,19 +25,24 @@ class Graph:
     """A computation written down by hand: nodes in order, and on each edge the slope of its upper end in its lower.
 
     `nodes` is name: (x, y, value); `edges` is (lower, upper): (slope, rule), where the rule says in words what the
-    slope is; `weights` is (lower, upper): (name, value) for edges that carry a weight.
+    slope is; `weights` is (lower, upper): (name, value) for edges that carry a weight; `biased` names the nodes that
+    add a bias.
     """
 
-    def __init__(self, nodes, edges, formulas, weights=()):
-        self.nodes, self.edges, self.formulas, self.weights = nodes, edges, formulas, dict(weights)
+    def __init__(self, nodes, edges, formulas, weights=(), biased=()):
+        self.nodes, self.edges, self.formulas = nodes, edges, formulas
+        self.weights, self.biased = dict(weights), biased
 
     def frames(self):
         names, edges = list(self.nodes), list(self.edges)
-        values, gradients, slopes = {}, {}, {}
-        frames = []
+        values, gradients, frames = {}, {}, []
+        labels = {edge: (_n(value), MUTED) for edge, (_, value) in self.weights.items()}  # on the edges, to stay
 
-        def show(text, now=(), color=MUTED, ring=None):
-            frames.append(self._frame(values, gradients, slopes, now, color, ring, text))
+        def show(text, now=(), color=MUTED, ring=None, carries=None):
+            shown = labels | {edge: (labels[edge][0] if edge in labels else "", color) for edge in now}
+            if carries:
+                shown[now[0]] = carries, color
+            frames.append(self._frame(values, gradients, shown, now, color, ring, text))
 
         fed = {upper for _, upper in edges}
         values |= {name: self.nodes[name][2] for name in names if name not in fed}
@@ -52,7 +57,6 @@ class Graph:
         for upper in reversed(names):
             for lower in [low for low, up in edges if up == upper]:
                 slope, rule = self.edges[lower, upper]
-                slopes[lower, upper] = slope
                 carried, before = slope * gradients[upper], gradients.get(lower)
                 product = f"{_n(gradients[upper])} × {_n(slope)} = {_n(carried)}"
                 text = f"Backwards from {upper} to {lower}: {rule}. {product}"
@@ -61,23 +65,28 @@ class Graph:
                     text += f" arrives at {lower}."
                 else:
                     text += f" is added to the {_n(before)} that is there: {_n(gradients[lower])}."
-                show(text, [(lower, upper)], BACKWARDS, lower)
+                show(text, [(lower, upper)], BACKWARDS, lower, carries=_n(slope))
         for (lower, upper), (name, _) in self.weights.items():
             slope = gradients[upper] * values[lower]
-            slopes[lower, upper] = slope
+            labels[lower, upper] = _n(slope), BACKWARDS
             text = f"The weight {name}: the gradient at its upper end times the value at its lower, "
             text += f"{_n(gradients[upper])} × {_n(values[lower])} = {_n(slope)}."
             show(text, [(lower, upper)], BACKWARDS)
-        show(f"Done: every edge was used once in each direction, and below every node stands ∂{last} by that node.")
+        if self.biased:
+            slopes = ", ".join(f"{_n(gradients[name])} in {name}" for name in self.biased)
+            show(f"A bias is added, so its slope is that of the sum in which it stands: {slopes}.")
+        weights = ", and on every edge with a weight the slope with respect to the weight" if self.weights else ""
+        show(
+            f"Done: every edge was used once in each direction. "
+            f"Below every node stands the slope of {last} with respect to it{weights}."
+        )
         return frames
 
-    def _frame(self, values, gradients, slopes, now, color, ring, text):
+    def _frame(self, values, gradients, labels, now, color, ring, text):
         names, edges = list(self.nodes), list(self.edges)
         x, y = ({name: self.nodes[name][i] for name in names} for i in (0, 1))
         ends = np.array([_shortened(x[a], y[a], x[b], y[b]) for a, b in edges])
         back = color == BACKWARDS
-        weight = {edge: _n(value) for edge, (_, value) in self.weights.items()}
-        labels = [_n(slopes[e]) if e in slopes else weight.get(e, "") for e in edges]
         middle = [self._label_place(edge) for edge in edges]
         return {
             "x": [x[name] for name in names],
@@ -96,8 +105,8 @@ class Graph:
             "edge_width": [3.0 if edge in now else 1.0 for edge in edges],
             "label_x": [p[0] for p in middle],
             "label_y": [p[1] for p in middle],
-            "label": [label if e in now else "" for e, label in zip(edges, labels, strict=True)],
-            "label_color": BACKWARDS if back else FORWARDS,
+            "label": [labels[edge][0] if edge in labels else "" for edge in edges],
+            "label_color": [labels[edge][1] if edge in labels else MUTED for edge in edges],
             "text": text,
         }
 
@@ -267,7 +276,7 @@ def _two_paths():
 
 
 def _one_neuron():
-    w, x, b, y = 0.8, 1.5, -0.2, 1.0
+    w, x, b, y = 0.8, 1.5, -0.5, 1.0
     u = w * x
     z = u + b
     a = math.tanh(z)
@@ -317,7 +326,7 @@ def _small_network():
         "s": f"s = 0.6 a₁ − 0.4 a₂ + 0.2 = {_n(s)}.", "p": f"p = σ(s) = {_n(p)}.",
         "L": f"L = −log p = {_n(-math.log(p))}, for the truth is 1.",
     }  # fmt: skip
-    return Graph(nodes, edges, formulas, weights)
+    return Graph(nodes, edges, formulas, weights, biased=("z₁", "z₂", "s"))
 
 
 def _n(value):
@@ -336,7 +345,7 @@ def _padded(frame, nodes, edges):
     node_keys = {"x", "y", "name", "value_y", "value", "gradient_y", "gradient", "ring"}
     padded = {}
     for key, values in frame.items():
-        if key in ("text", "label_color"):
+        if key == "text":
             padded[key] = values
             continue
         missing = (nodes if key in node_keys else edges) - len(values)

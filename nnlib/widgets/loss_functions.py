@@ -7,7 +7,7 @@ import numpy as np
 import nnlib as nn
 from nnlib import functional as F
 from nnlib.widgets.explorer import Control, Explorer
-from nnlib.widgets.panels import Line, Panel, Points, Readout, Rule, Segments, Table, Text, number
+from nnlib.widgets.panels import Line, Panel, Points, Readout, Rule, Table, Text, number
 
 PROBABILITIES = (0.001, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999)
 STEPS = 100
@@ -55,7 +55,9 @@ def one_prediction():
             **{f"{name}_text": [plain(v) for v in row] for name, row in zip(("loss", "p", "z"), at, strict=True)},
             "names": [SQUARED, LOG],
             "names_x": 0.5 + 0.16 * side,
-            "names_y": np.array([0.13, -0.72]) * side,
+            "names_loss": [5.4, 6.3],
+            "names_p": np.array([7, 9.5]) * side,
+            "names_z": np.array([0.13, -0.72]) * side,
         }
 
     def says(values, results):
@@ -68,9 +70,10 @@ def one_prediction():
             f"{plain(mse)} with the squared error and by {plain(bce)} with cross-entropy."
         )
 
-    def panel(curve, points, ylabel, ylim, *names):
+    def panel(curve, points, names_y, ylabel, ylim, *more):
         return Panel(
-            *names,
+            *more,
+            Text("names_x", names_y, "names", color=["negative", "accent"]),
             Rule(x="here"),
             Rule(y=0, dash=False),
             Line("p", curve, color=["negative", "accent"], width=2.5),
@@ -90,21 +93,16 @@ def one_prediction():
             Control("p", PROBABILITIES, label="predicted probability p", default=0.05),
         ],
         [
-            panel("loss", "at_loss", "loss", (-0.3, 7)),
+            panel("loss", "at_loss", "names_loss", "loss", (-0.3, 7)),
             panel(
                 "slope_p",
                 "at_p",
+                "names_p",
                 "slope with respect to p",
                 (-12, 12),
                 Text("beyond_x", "beyond_y", "beyond", color="accent"),
             ),
-            panel(
-                "slope_z",
-                "at_z",
-                "slope with respect to z",
-                (-1.1, 1.1),
-                Text("names_x", "names_y", "names", color=["negative", "accent"]),
-            ),
+            panel("slope_z", "at_z", "names_z", "slope with respect to z", (-1.1, 1.1)),
             Table({"": "names", "loss": "loss_text", "∂L/∂p": "p_text", "∂L/∂z": "z_text"}),
         ],
         title="What does one prediction cost, and how hard does it pull?",
@@ -172,7 +170,7 @@ def stall():
         ],
         [
             Panel(
-                Rule(y=0.5),
+                Rule(y=0.5, dash=False),
                 Line("axis", "start", color="muted", dash=True),
                 Line("axis", "mse_curve", color="negative", width=2.5, label="sq. error"),
                 Line("axis", "ce_curve", color="accent", width=2.5, label="cross-ent."),
@@ -204,7 +202,7 @@ def outlier():
     """Seven points on a line and one that the reader moves away: the lines of squared, absolute and Huber loss."""
     x = np.arange(8.0)
     base = 1 + 0.5 * x + np.array([0.2, -0.3, 0.1, 0.3, -0.2, -0.1, 0.0, 0.1])
-    residuals = np.linspace(-16, 16, 129)
+    residuals, edge = np.linspace(-16, 16, 129), 6  # where the picture of the pulls ends
 
     @lru_cache
     def fitted(height, delta):
@@ -215,12 +213,18 @@ def outlier():
         y, lines = fitted(height, delta)
         at = {name: y[-1] - (a * x[-1] + b) for name, (a, b) in lines.items()}
         pulls = {"mse": lambda r: 2 * r, "mae": np.sign, "huber": lambda r: np.clip(r, -delta, delta)}
+        here = {name: pull(at[name]) for name, pull in pulls.items()}
         return (
             {"x": x, "y": y, "ends": [-0.5, 7.5], "outlier": [x[-1]], "height": [height], "r": residuals}
+            | {f"here_{name}": pull if abs(pull) <= edge else np.nan for name, pull in here.items()}
+            | {f"beyond_{name}": [f"{'↑' if here[name] > 0 else '↓'} {plain(here[name])}"] for name in ("mse", "huber")}
+            | {
+                f"beyond_{name}_y": share * edge * np.sign(here[name]) if abs(here[name]) > edge else np.nan
+                for name, share in (("mse", 0.7), ("huber", 0.5))
+            }
             | {name: a * np.array([-0.5, 7.5]) + b for name, (a, b) in lines.items()}
             | {f"pull_{name}": pull(residuals) for name, pull in pulls.items()}
             | {f"at_{name}": at[name] for name in pulls}
-            | {f"here_{name}": pull(at[name]) for name, pull in pulls.items()}
             | {f"slope_{name}": a for name, (a, _) in lines.items()}
         )
 
@@ -234,7 +238,7 @@ def outlier():
     return Explorer(
         compute,
         [
-            Control("height", np.arange(-10, 21, 1.0), label="height of the last point", default=15.0),
+            Control("height", np.arange(-10, 21, 1.0), label="height of the last point", default=5.0),
             Control("delta", [0.1, 0.3, 1, 3, 10, 30], label="Huber's δ", default=1),
         ],
         [
@@ -255,14 +259,15 @@ def outlier():
                 Line("r", "pull_mse", color="negative", width=2.5, label="squared"),
                 Line("r", "pull_mae", color="test", width=2.5, label="absolute"),
                 Line("r", "pull_huber", color="class0", width=2, dash=True, label="Huber"),
-                Segments("at_mse", 0, "at_mse", "here_mse", color="negative", width=1),
                 Points("at_mse", "here_mse", color="negative", size=5),
                 Points("at_mae", "here_mae", color="test", size=5),
                 Points("at_huber", "here_huber", color="class0", size=5),
+                Text("at_mse", "beyond_mse_y", "beyond_mse", color="negative"),
+                Text("at_huber", "beyond_huber_y", "beyond_huber", color="class0"),
                 xlabel="distance of a point from the line",
                 ylabel="how hard it pulls (points: the last one)",
                 xlim=(-16, 16),
-                ylim=(-26, 26),
+                ylim=(-edge, edge),
                 aspect=0.9,
             ),
         ],
@@ -274,7 +279,7 @@ def outlier():
         title="How far can one point drag a line?",
         name="outlier",
         says=says,
-        alt="Eight points, the last far above the others; the line of squared error tilts up to it, the others do not.",
+        alt="Eight points and three lines through them, which part when the last point is moved up or down.",
     )
 
 

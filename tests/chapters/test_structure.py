@@ -10,26 +10,28 @@ import notebooks
 import pytest
 
 ROOT = Path(__file__).parents[2]
-CHAPTERS = {path.stem: nbformat.read(path, 4) for path in sorted(ROOT.glob("chapters/*.ipynb"))}
+CHAPTERS = [path.stem for path in sorted(ROOT.glob("chapters/*.ipynb"))]
+NOTEBOOKS = {path.stem: nbformat.read(path, 4) for path in sorted(ROOT.glob("[cp]*/*.ipynb"))}  # and pages
 
 every_chapter = pytest.mark.parametrize("chapter", CHAPTERS)
+every_notebook = pytest.mark.parametrize("chapter", NOTEBOOKS)
 
 
 def code_cells(chapter: str) -> list:
-    return [cell for cell in CHAPTERS[chapter].cells if cell.cell_type == "code"]
+    return [cell for cell in NOTEBOOKS[chapter].cells if cell.cell_type == "code"]
 
 
 def prose(chapter: str) -> str:
-    return "\n\n".join(cell.source for cell in CHAPTERS[chapter].cells if cell.cell_type == "markdown")
+    return "\n\n".join(cell.source for cell in NOTEBOOKS[chapter].cells if cell.cell_type == "markdown")
 
 
 def widgets(chapter: str) -> list[dict]:
-    models = CHAPTERS[chapter].metadata.get("widgets", {}).get(notebooks.STATE, {}).get("state", {})
+    models = NOTEBOOKS[chapter].metadata.get("widgets", {}).get(notebooks.STATE, {}).get("state", {})
     return [model.state for model in models.values() if model.model_name == "AnyModel"]
 
 
 def place(chapter: str, cell) -> str:
-    return f"cell {CHAPTERS[chapter].cells.index(cell)}: {cell.source[:60]!r}"
+    return f"cell {NOTEBOOKS[chapter].cells.index(cell)}: {cell.source[:60]!r}"
 
 
 def test_there_are_chapters():
@@ -38,7 +40,7 @@ def test_there_are_chapters():
 
 @every_chapter
 def test_opens_with_a_title_and_a_hidden_setup_cell(chapter):
-    title, setup = CHAPTERS[chapter].cells[:2]
+    title, setup = NOTEBOOKS[chapter].cells[:2]
     assert title.cell_type == "markdown" and re.match(rf"# {int(chapter[:2])} \w", title.source)
     assert re.search(r"\b(minutes|hours?)\b", title.source)
     assert setup.cell_type == "code" and "remove-cell" in setup.metadata.get("tags", [])
@@ -57,11 +59,18 @@ def test_has_two_widgets_and_a_misconception_card(chapter):
 
 
 @every_chapter
+def test_a_hidden_result_is_not_called_code(chapter):
+    hidden = [cell for cell in code_cells(chapter) if {"hide-output", "hide-cell"} & {*cell.metadata.get("tags", [])}]
+    for cell in hidden:
+        assert cell.metadata.get("mystnb", {}).get("code_prompt_show") == "Show the result", place(chapter, cell)
+
+
+@every_notebook
 def test_code_cells_are_short(chapter):
     assert [place(chapter, cell) for cell in code_cells(chapter) if len(cell.source.splitlines()) > 25] == []
 
 
-@every_chapter
+@every_notebook
 def test_every_figure_has_a_caption_and_an_alternative_text(chapter):
     bare = []
     for cell in code_cells(chapter):
@@ -80,7 +89,7 @@ def test_equations_are_numbered_in_order(chapter):
     assert labels == [f"{int(chapter[:2])}.{i}" for i in range(1, len(labels) + 1)]
 
 
-@every_chapter
+@every_notebook
 def test_ran_from_top_to_bottom_without_complaint(chapter):
     cells = code_cells(chapter)
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
@@ -93,12 +102,12 @@ def test_ran_from_top_to_bottom_without_complaint(chapter):
     assert loud == []
 
 
-@every_chapter
+@every_notebook
 def test_is_in_normal_form(chapter):
-    assert notebooks.normalise(CHAPTERS[chapter], chapter) == CHAPTERS[chapter]
+    assert notebooks.normalise(NOTEBOOKS[chapter], chapter) == NOTEBOOKS[chapter]
 
 
-@every_chapter
+@every_notebook
 def test_stored_widgets_have_the_module_of_this_library(chapter):
     modules = {path.read_text("utf-8") for path in ROOT.glob("nnlib/widgets/*.js")}
     assert [state["spec"]["name"] for state in widgets(chapter) if state["_esm"] not in modules] == []
