@@ -1,6 +1,6 @@
 """The long trainings of chapter 10: `python trained/transformers.py [NAME …]` repeats them and replaces what is stored.
 
-NAME is one of the functions at the end: gpt (4 minutes), bert (8), sizes (9), adding (4), images (6), shifts (2),
+NAME is one of the functions at the end: gpt (4 minutes), bert (8), sizes (16), adding (4), images (6), shifts (2),
 gan (3). The minutes are for one quiet core; all of them together fit in three quarters of an hour. Each writes
 transformers_NAME.npz, weights and curves, beside this file. `pytorch`, after gpt, stores what PyTorch answers with the
 decoder's weights, where PyTorch is installed.
@@ -94,7 +94,7 @@ def gpt(steps=6000):
     return {"weights": half(model), "curve": curve, "steps": steps, "by_place": held_out}
 
 
-def sizes(steps=2000, widths=(8, 16, 32), rates=(3e-3, 1e-2, 3e-2, 1e-1), seeds=2):
+def sizes(steps=2000, widths=(8, 16, 32, 64), rates=(3e-3, 1e-2, 3e-2, 1e-1), seeds=2):
     """The same decoder in several widths: held-out bits of fresh seeds, each width at its own best rate.
 
     To choose the rate, a decoder learns from nine tenths of the training text and is judged on the last tenth.
