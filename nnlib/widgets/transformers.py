@@ -126,10 +126,11 @@ def window():
             seen = image[row : row + 3, column : column + 3]
             made = np.where(np.arange(36).reshape(6, 6) <= place, full, np.nan)
             frames.append(
-                {"image": image, "products": seen * weights, "map": made, "sum": full[row, column]}
+                {"image": image, "weights": weights, "products": seen * weights, "map": made, "sum": full[row, column]}
                 | {"left": [column, column + 3, column + 3, column], "top": [row, row, row + 3, row + 3]}
                 | {"right": [column + 3, column + 3, column, column], "bottom": [row, row + 3, row + 3, row]}
-                | {"x": column + 0.5, "y": row + 0.5, "row": row + 1, "column": column + 1}
+                | {"x": column + 0.5, "y": row + 0.5, "row": row, "column": column}
+                | {"most": np.abs(seen * weights).max()}
             )
         return frames
 
@@ -142,6 +143,11 @@ def window():
                 Heatmap("image", colors="gray", scale=(0.0, 1.0)),
                 Segments("left", "top", "right", "bottom", color="gradient", width=3),
                 title="the digit, and the window",
+                **square,
+            ),
+            Panel(
+                Heatmap("weights", colors="signed", scale=(-2.0, 2.0), format=".2f"),
+                title="the nine weights",
                 **square,
             ),
             Panel(
@@ -160,17 +166,19 @@ def window():
         title="What does a filter answer, place by place?",
         name="walking-window",
         says=lambda values, frame: (
-            f"Row {frame['row']}, column {frame['column']} of the map: "
+            f"Row {frame['row']}, column {frame['column']} of the map (counted from 0): "
             f"the nine products sum to {number(frame['sum'], '.2f')}. "
             + (
-                "There is ink where the weights are positive, as the filter wants."
-                if frame["sum"] > 0.5
-                else "There is ink where the weights are negative: the opposite of what the filter wants."
-                if frame["sum"] < -0.5
-                else "Nearly nothing of what the filter looks for."
+                "The positive products outweigh the negative."
+                if frame["sum"] > 0.05
+                else "The negative products outweigh the positive."
+                if frame["sum"] < -0.05
+                else "Positive and negative products cancel, or nearly."
+                if frame["most"] > 0.05
+                else "No ink, or hardly any, meets a weight."
             )
         ),
-        alt="A digit of 8 by 8 pixels with a window of 3 by 3, the nine products, and the first of the sums.",
+        alt="A digit of 8 by 8 pixels with a window of 3 by 3, the nine weights, their products, the first sums.",
     )
 
 
@@ -196,7 +204,7 @@ def scores():
     return Explorer(
         compute,
         [
-            Control("d", [1, 4, 16, 64, 256], label="length of the vectors d", default=64),
+            Control("d", [1, 4, 16, 64, 256], label="length d", default=64),
             Control("scaled", ["not divided", "divided by √d"], label="scores"),
             Control("draw", list(range(1, 9)), label="draw of query and keys"),
         ],
@@ -241,21 +249,21 @@ def attention():
 
     def compute(text, head, place):
         weights = maps[text][names[head]]
-        row, letters = weights[place - 1], [shown(c) for c in text]
-        best = np.argsort(-expects[text][place - 1])[:3]
+        row, letters = weights[place], [shown(c) for c in text]
+        best = np.argsort(-expects[text][place])[:3]
         return {
             "letters": letters,
-            "x": np.arange(length) + 0.5,
-            "from": np.full(length, place - 0.5),
+            "x": np.arange(length),
+            "from": np.full(length, place),
             "row": row,
-            "to": np.where(row >= 0.01, np.arange(length) + 0.5, np.nan),  # lines of less than one in a hundred: none
+            "to": np.where(row >= 0.01, np.arange(length), np.nan),  # lines of less than one in a hundred: none
             "map": weights,
-            "here": place - 0.5,
-            "letter": [letters[place - 1]],
+            "here": place,
+            "letter": [letters[place]],
             "most": letters[row.argmax()],
-            "back": place - 1 - int(row.argmax()),
+            "back": place - int(row.argmax()),
             "share": row.max(),
-            "next": ", ".join(f"{shown(characters[k])} {expects[text][place - 1][k]:.0%}" for k in best),
+            "next": ", ".join(f"{shown(characters[k])} {expects[text][place][k]:.0%}" for k in best),
         }
 
     return Explorer(
@@ -263,14 +271,14 @@ def attention():
         [
             Control("text", list(SENTENCES), label="text"),
             Control("head", list(names), label="head"),
-            Control("place", list(range(1, length + 1)), label="look from place", default=length - 4),
+            Control("place", list(range(length)), label="look from place", default=length - 5),
         ],
         [
             Panel(
                 Segments("from", [0.86] * length, "to", [0.14] * length, weight="row", largest=1.0),
                 Text("x", [0.0] * length, "letters", size=12),
                 Text("here", [1.0], "letter", size=16, color="gradient"),
-                xlim=(0, length),
+                xlim=(-0.5, length - 0.5),
                 ylim=(-0.15, 1.15),
                 axes=False,
                 aspect=0.45,
@@ -278,17 +286,23 @@ def attention():
                 width=1.6,
             ),
             Panel(
-                Heatmap("map", colors="gray", scale=(0.0, 1.0)),
+                Heatmap(
+                    "map",
+                    extent=(-0.5, length - 0.5, length - 0.5, -0.5),  # a cell's middle is its place
+                    colors="gray",
+                    scale=(0.0, 1.0),
+                ),
                 Rule(y="here", color="gradient"),
                 xlabel="place looked at",
                 ylabel="place looked from",
+                title="all weights: paper 0, ink 1",
                 equal=True,
             ),
         ],
         [
             Readout("share", "largest weight", ".0%"),
             Readout("back", "characters back", "d"),
-            Readout("next", "expects next"),
+            Readout("next", "whole decoder expects"),
         ],
         title="What does each head look at?",
         name="attention-maps",
