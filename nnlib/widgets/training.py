@@ -295,7 +295,7 @@ def initialisation():
             return f"{what}, and tanh, which is flat outside, holds it at {number(last, '.2g')}."
         if values["activation"] == "tanh" and factor > 0.9:
             return f"{what}; tanh shrinks it slowly, to {number(last, '.2g')} in layer 30."
-        low, high = number(others.min(), ".1g"), number(others.max(), ".1g")
+        low, high = number(others.min(), ".2g"), number(others.max(), ".2g")
         between = f"about {low}" if low == high else f"between {low} and {high}"
         return f"{what}; in layer 30 it is {number(last, '.2g')}, in four other networks {between}."
 
@@ -324,7 +324,7 @@ def initialisation():
             ),
             Panel(
                 Bars("middle", "share", color="accent", width=0.2),
-                xlabel="output / typical size (root of the mean square)",
+                xlabel="output / typical size",
                 ylabel="share of the outputs",
                 xlim=(-4, 4),
                 xticks=[-4, -2, 0, 2, 4],
