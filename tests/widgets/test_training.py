@@ -52,4 +52,5 @@ def test_the_other_networks_differ_and_the_sentence_names_them():
 
 
 def test_a_step_of_zero_stands_at_the_foot_of_its_axis():
-    assert np.all(training.monitoring().results(patient="E")["shown"][1:] == 1e-7)
+    shown = training.monitoring().results(patient="E")["shown"]
+    assert np.allclose(shown[1:], 1e-7, rtol=1e-3, atol=0)
