@@ -7,7 +7,7 @@ import numpy as np
 
 import nnlib as nn
 from nnlib.widgets.explorer import Control, Explorer
-from nnlib.widgets.panels import Bars, Line, Panel, Points, Readout, Rule, number
+from nnlib.widgets.panels import Bars, Line, Panel, Points, Readout, Rule, Text, number
 
 OPTIMIZERS = {
     "gradient descent": lambda p, lr: nn.optim.SGD(p, lr=lr),
@@ -20,8 +20,8 @@ OPTIMIZERS = {
 BOWLS = {  # name: (curvature along its two axes, by how much it is turned)
     "round, κ = 1": ((6, 6), 0.0),
     "x² + 3y², κ = 3": ((2, 6), 0.0),
-    "a valley, κ = 100": ((0.06, 6), 0.0),
-    "the valley turned by 30°": ((0.06, 6), math.pi / 6),
+    "valley, κ = 100": ((0.06, 6), 0.0),
+    "valley, turned 30°": ((0.06, 6), math.pi / 6),
 }
 ACTIVATIONS = {"none": nn.Identity, "tanh": nn.Tanh, "ReLU": nn.ReLU}
 SCHEMES = {  # name: n times the variance of a weight
@@ -95,14 +95,14 @@ def optimizers():
     def says(values, results):
         name = values["optimizer"][0].upper() + values["optimizer"][1:]
         what = f"{name} at η = {values['lr']:g} on {values['shape']}"
-        start, at20, at40 = results["loss"][0], results["at20"], results["at40"]
+        start, at40 = results["loss"][0], results["at40"]
         if not at40 < 1e3:
             return f"{what}: it leaves the bowl."
         if at40 > 0.5 * start:
             return f"{what}: after forty steps more than half of the loss is left."
-        if at40 < 1e-6:
-            return f"{what}: it arrives; after twenty steps the loss is {number(at20, '.2g')}."
-        return f"{what}: it is on its way, with a loss of {number(at40, '.2g')} after forty steps."
+        if at40 < 1e-6 * start:
+            return f"{what}: it has arrived, with less than a millionth of the loss left after forty steps."
+        return f"{what}: it is on its way or swings, with a loss of {number(at40, '.2g')} after forty steps."
 
     return Explorer(
         compute,
@@ -116,7 +116,8 @@ def optimizers():
                 Line("ring_x", "ring_y", color="muted", width=0.8),
                 Line("x", "y", color="class1", width=1.5),
                 Points("x", "y", color="class1", size=2.5),
-                Points([0], [0], color="ink", size=5, hollow=True, label="lowest point"),
+                Points([0], [0], color="ink", size=5, hollow=True),
+                Text([-5.8], [4.3], ["ring: lowest point"], size=12, anchor="start"),
                 xlabel="x",
                 ylabel="y",
                 xlim=(-6, 6),
@@ -200,7 +201,9 @@ def batch_size():
                 Line(rings[:, 0], rings[:, 1], color="muted", width=0.8),
                 Line("w1", "w2", color="class1", width=1.2),
                 Points("w1", "w2", color="class1", size=1.8),
-                Points([best[0]], [best[1]], color="ink", size=5, hollow=True, label="least loss"),
+                Points([best[0]], [best[1]], color="ink", size=5, hollow=True),
+                Text([-0.6], [0.97], ["start"], size=12),
+                Text([-0.75], [1.36], ["ring: least loss"], size=12, anchor="start"),
                 xlabel="weight of the body mass index",
                 ylabel="weight of a blood value",
                 xlim=(-0.8, 1.2),
@@ -218,7 +221,7 @@ def batch_size():
                 aspect=0.83,
             ),
         ],
-        [Readout("steps", "steps", "d"), Readout("floor", "above the least, second half", ".1g")],
+        [Readout("steps", "steps", "d"), Readout("floor", "mean above the least, second half of the path", ".1g")],
         title="What does a small batch cost, and what does it buy?",
         name="batch-and-noise",
         says=says,
@@ -226,7 +229,6 @@ def batch_size():
     )
 
 
-@cache
 def signal(activation, scheme, seed=0):
     """The pre-activations of thirty layers, a hundred units each, for inputs of variance 1: (layer, example, unit)."""
     rng = np.random.default_rng(seed)
@@ -239,22 +241,35 @@ def signal(activation, scheme, seed=0):
     return np.array(zs)
 
 
+@cache
+def first_signal(activation, scheme):
+    """The signal of the network that is shown."""
+    return signal(activation, scheme)
+
+
+@cache
+def other_variances(activation, scheme):
+    """The variance of each layer's sums in four other networks, in rows."""
+    return np.array([(signal(activation, scheme, seed) ** 2).mean(axis=(1, 2)) for seed in range(1, 5)])
+
+
 def spread(scheme, n=WIDTH):
     """The standard deviation of a weight under an initialisation, for n inputs and n outputs."""
     return 0.01 if SCHEMES[scheme] is None else math.sqrt(SCHEMES[scheme] / n)
 
 
 def initialisation():
-    """The variance of the pre-activations through thirty layers, measured and by formula, and one layer's outputs."""
+    """The variance of the pre-activations through thirty layers, in five networks and by formula, and outputs."""
     edges = np.linspace(-4, 4, 41)
 
     def compute(activation, scheme, layer):
-        zs = signal(activation, scheme)
+        zs = first_signal(activation, scheme)
         kept = 0.5 if activation == "ReLU" else 1.0
         gain = WIDTH * spread(scheme) ** 2
         layers = np.arange(1.0, LAYERS + 1)
         formula = gain * (gain * kept) ** (layers - 1)
         measured = (zs**2).mean(axis=(1, 2))
+        others = other_variances(activation, scheme)
         out = ACTIVATIONS[activation]()(nn.Tensor(zs[layer - 1])).data.ravel()
         size = math.sqrt((out**2).mean())
         counts = np.histogram(out / size, edges)[0] / out.size if size > 0 else np.zeros(40)
@@ -262,24 +277,27 @@ def initialisation():
             "layers": layers,
             "formula": np.clip(formula, 1e-30, 1e30),
             "measured": np.clip(measured, 1e-30, 1e30),
+            "others": np.clip(others, 1e-30, 1e30),
             "here_x": [float(layer)],
             "here_y": [measured[layer - 1]],
             "middle": (edges[1:] + edges[:-1]) / 2,
-            "share": np.minimum(counts, 0.6),
+            "share": counts,
             "size": size,
             "factor": gain * kept,
             "last": measured[-1],
         }
 
     def says(values, results):
-        factor, last = results["factor"], results["last"]
+        factor, last, others = results["factor"], results["last"], results["others"][:, -1]
         what = {"none": "No activation", "tanh": "Tanh", "ReLU": "ReLU"}[values["activation"]]
         what = f"{what}, {values['scheme']}: the formula multiplies the variance by {number(factor, '.2g')} a layer"
         if values["activation"] == "tanh" and factor > 1.5:
-            return f"{what}, and tanh, which saturates, holds it at {number(last, '.2g')}."
+            return f"{what}, and tanh, which is flat outside, holds it at {number(last, '.2g')}."
         if values["activation"] == "tanh" and factor > 0.9:
             return f"{what}; tanh shrinks it slowly, to {number(last, '.2g')} in layer 30."
-        return f"{what}; in layer 30 it is {number(last, '.1e')}."
+        low, high = number(others.min(), ".2g"), number(others.max(), ".2g")
+        between = f"about {low}" if low == high else f"between {low} and {high}"
+        return f"{what}; in layer 30 it is {number(last, '.2g')}, in four other networks {between}."
 
     return Explorer(
         compute,
@@ -292,7 +310,8 @@ def initialisation():
             Panel(
                 Rule(y=1),
                 Line("layers", "formula", color="ink", dash=True, label="formula"),
-                Points("layers", "measured", color="accent", size=2.5, label="measured"),
+                Line("layers", "others", color="muted", width=0.8),
+                Points("layers", "measured", color="accent", size=2.5, label="measured (grey: four other networks)"),
                 Points("here_x", "here_y", color="class1", size=8, hollow=True),
                 xlabel="layer",
                 ylabel="variance of the sums z",
@@ -305,15 +324,15 @@ def initialisation():
             ),
             Panel(
                 Bars("middle", "share", color="accent", width=0.2),
-                xlabel="output / its typical size",
+                xlabel="output / typical size",
                 ylabel="share of the outputs",
                 xlim=(-4, 4),
                 xticks=[-4, -2, 0, 2, 4],
-                ylim=(0, 0.6),
+                ylim=(0, 1),
                 aspect=0.83,
             ),
         ],
-        [Readout("size", "typical size of an output", ".2g"), Readout("last", "variance in layer 30", ".1e")],
+        [Readout("size", "typical size of an output", ".2g"), Readout("last", "variance in layer 30", ".2g")],
         title="Does the signal survive thirty layers?",
         name="variance-through-layers",
         says=says,
@@ -398,6 +417,7 @@ def monitoring():
             "losses": np.array([seen["train"], seen["valid"]]),
             "gradient": np.array(seen["gradient"]),
             "update": np.array(seen["update"]),
+            "shown": np.maximum(seen["update"], 1e-7),  # 0 has no place on the axis
             "now": [float(epoch)],
             "middle": (edges[1:] + edges[:-1]) / 2,
             "share": np.minimum(counts / counts.sum(), 0.3),
@@ -450,13 +470,13 @@ def monitoring():
                 aspect=0.75,
             ),
             Panel(
-                Line("epochs", "update", color="ink"),
+                Line("epochs", "shown", color="ink"),
                 Rule(x="now"),
                 xlabel="epoch",
                 ylabel="step / weights, first layer",
                 yscale="log",
-                ylim=(1e-6, 1),
-                yticks={1e-6: "10⁻⁶", 1e-4: "10⁻⁴", 1e-2: "0.01", 1: "1"},
+                ylim=(1e-7, 1),
+                yticks={1e-7: "0", 1e-6: "10⁻⁶", 1e-4: "10⁻⁴", 1e-2: "0.01", 1: "1"},
                 xlim=(0, EPOCHS),
                 xticks=[0, 10, 20, 30],
                 aspect=0.75,
@@ -466,6 +486,7 @@ def monitoring():
                 xlabel="weight, first layer",
                 ylabel="share of the weights",
                 xlim=(-1, 1),
+                xticks={-1: "≤ −1", 0: "0", 1: "≥ 1"},
                 ylim=(0, 0.3),
                 aspect=0.75,
             ),

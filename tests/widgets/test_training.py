@@ -42,3 +42,15 @@ def test_each_patient_has_the_illness_that_the_chapter_names():
     assert high["update"][1] > 0.1 and high["dead"][0] == 0 and high["dead"][-1] == 1
     assert healthy["valid_right"][-1] > 0.95
     assert dead["dead"][0] == 1 and dead["update"][-1] == 0
+
+
+def test_the_other_networks_differ_and_the_sentence_names_them():
+    shown = training.initialisation().results(activation="ReLU", scheme="He, 2/n")
+    ends = shown["others"][:, -1]
+    assert shown["others"].shape == (4, training.LAYERS)
+    assert ends.max() > 5 * ends.min()
+
+
+def test_a_step_of_zero_stands_at_the_foot_of_its_axis():
+    shown = training.monitoring().results(patient="E")["shown"]
+    assert np.allclose(shown[1:], 1e-7, rtol=1e-3, atol=0)
