@@ -71,6 +71,18 @@ def test_code_cells_are_short(chapter):
 
 
 @every_notebook
+def test_printed_lines_fit_the_page(chapter):
+    wide = [
+        (place(chapter, cell), line)
+        for cell in code_cells(chapter)
+        for output in cell.outputs
+        for line in output.get("text", "").splitlines()
+        if len(line) > 82
+    ]
+    assert wide == []
+
+
+@every_notebook
 def test_every_figure_has_a_caption_and_an_alternative_text(chapter):
     bare = []
     for cell in code_cells(chapter):
