@@ -10,7 +10,7 @@ from nnlib.widgets.explorer import Control, Explorer
 from nnlib.widgets.panels import Bars, Heatmap, Line, Panel, Points, Readout, Rule, number
 
 WIDTHS = [4, 16, 64, 256]
-DROPOUTS = [0.0, 0.25, 0.5]
+DROPOUTS = [0.0, 0.5]
 ALSO = {  # name: (weight decay, shifted images)
     "nothing": (0.0, False),
     "weight decay": (1.0, False),
@@ -23,12 +23,12 @@ FEATURES = [2, 4, 6, 8, 11, 14, 17, 19, 20, 21, 23, 26, 32, 50, 100, 300, 1000]
 
 def regularisation():
     """Training and validation loss of a digit network for every width, dropout, weight decay and augmentation."""
-    train, valid = wrong_digits()
+    train, valid, new = wrong_digits()
 
     @lru_cache
     def trained(width, dropout, also):
         decay, shift = ALSO[also]
-        return overfit(train, valid, width, dropout, decay, shift)
+        return overfit(train, valid, new, width, dropout, decay, shift)
 
     def compute(width, dropout, also):
         losses, right = trained(width, dropout, also)
@@ -72,11 +72,11 @@ def regularisation():
                 width=1.5,
             ),
             Panel(
-                Heatmap("grid", extent=(-0.5, 2.5, -0.5, 3.5), colors="gray", scale=(0.0, 400.0), format=".0f"),
+                Heatmap("grid", extent=(-0.5, 1.5, -0.5, 3.5), colors="gray", scale=(40.0, 160.0), format=".0f"),
                 Points("column", "row", color="gradient", size=13, hollow=True),
                 xlabel="dropout p",
                 ylabel="hidden units",
-                title="validation accuracy at the end, %",
+                title="new digits right at the end, %",
                 xticks={i: f"{p:g}" for i, p in enumerate(DROPOUTS)},
                 yticks={i: str(w) for i, w in enumerate(WIDTHS)},
                 aspect=1,
@@ -160,7 +160,7 @@ def double_descent():
                 Line("widths", "medians", color=["test", "train"], label=["new", "training"]),
                 Points("width", "typical", color="test", size=7, hollow=True),
                 xlabel="random units",
-                ylabel="error, median of 25 draws",
+                ylabel="off by (root mean square), median of 25 draws",
                 xscale="log",
                 yscale="log",
                 ylim=(0.003, 50),
@@ -168,8 +168,8 @@ def double_descent():
             ),
         ],
         [
-            Readout("on_train", "error on the 20 points", ".2f"),
-            Readout("on_new", "error on the truth", ".2f"),
+            Readout("on_train", "off the 20 points", ".2f"),
+            Readout("on_new", "off the truth, this draw", ".2f"),
             Readout("typical", "median of 25 draws", ".2f"),
         ],
         title="How many units are too many?",
@@ -219,13 +219,13 @@ def calibration():
         ],
         [
             Panel(
-                Line([0, 1], [0, 1], color="muted", dash=True),
                 Bars("middle", "share", color="accent", width=0.09),
+                Line([0, 1], [0, 1], color="muted", dash=True),
                 Points("said", "share", color="ink", size=4),
-                xlabel="what it says (dashes: as it should be)",
+                xlabel="what it says (dots: its mean; dashes: as it should be)",
                 ylabel="share right",
                 xlim=(0, 1),
-                ylim=(0, 1),
+                ylim=(0, 1.03),
                 aspect=0.9,
             ),
             Panel(
@@ -250,15 +250,15 @@ def calibration():
 
 
 def wrong_digits():
-    """300 digits of which every fifth has a label drawn at random, and 500 others with their true labels."""
+    """300 digits, a fifth with labels drawn at random; with true labels, 500 to choose by and 997 to judge by."""
     X, y = nn.data.digits()
     rng = np.random.default_rng(0)
     order = rng.permutation(len(X))
-    train, valid = order[:300], order[300:800]
+    train, valid, new = np.split(order, [300, 800])
     labels = y[train].copy()
     drawn = rng.random(300) < 0.2
     labels[drawn] = rng.integers(0, 10, drawn.sum())
-    return (X[train], labels), (X[valid], y[valid])
+    return (X[train], labels), (X[valid], y[valid]), (X[new], y[new])
 
 
 def shifted(images, rng):
@@ -269,8 +269,8 @@ def shifted(images, rng):
     return wide[np.arange(len(images))[:, None, None], down + rows, right + columns].reshape(-1, 64)
 
 
-def overfit(train, valid, width, dropout, decay, shift):
-    """Losses and shares right, on training and validation data, after each epoch."""
+def overfit(train, valid, new, width, dropout, decay, shift):
+    """Losses on training and validation data, and shares right on training and new data, after each epoch."""
     nn.manual_seed(0)
     rng = np.random.default_rng(0)
     model = nn.Sequential(nn.Linear(64, width), nn.ReLU(), nn.Dropout(dropout), nn.Linear(width, 10))
@@ -286,9 +286,10 @@ def overfit(train, valid, width, dropout, decay, shift):
             optimizer.step()
         model.eval()
         with nn.no_grad():
-            said = [(model(X), y) for X, y in (train, valid)]
-        seen.append([[F.cross_entropy(z, y).item(), nn.accuracy(z, y)] for z, y in said])
-    return np.moveaxis(np.array(seen), 2, 0)
+            said = [(model(X), y) for X, y in (train, valid, new)]
+        losses = [F.cross_entropy(z, y).item() for z, y in said[:2]]
+        seen.append((losses, [nn.accuracy(z, y) for z, y in said[::2]]))
+    return np.moveaxis(np.array(seen), 1, 0)
 
 
 def truth(x):
@@ -305,17 +306,24 @@ def wavy(n, noise, seed):
 
 def fit_features(x, y, width, ridge, seed):
     """What least squares (of least norm, or with a penalty) makes of random tanh units; y may have several columns."""
-    rng = np.random.default_rng([seed, 1])
-    center, steepness = rng.uniform(-1.2, 1.2, 1000)[:width], 8 * rng.normal(size=1000)[:width]
-
-    def features(x):
-        return np.tanh(steepness * (np.asarray(x)[:, None] - center)) / np.sqrt(width)
-
-    left, size, right = np.linalg.svd(features(x), full_matrices=False)
+    features, (left, size, right) = random_units(tuple(x), width, seed)
     kept = size > 1e-10 * size[0]
     factor = np.where(kept, size / (size**2 + ridge + (ridge == 0) * 1e-30), 0)
     weights = right.T @ (factor * (left.T @ y).T).T
     return lambda x: features(x) @ weights
+
+
+@lru_cache(maxsize=512)
+def random_units(x, width, seed):
+    """So many random tanh units, as a function, and the singular value decomposition of what they say at x."""
+    rng = np.random.default_rng([seed, 1])
+    center, steepness = rng.uniform(-1.2, 1.2, 1000)[:width], 8 * rng.normal(size=1000)[:width]
+
+    @lru_cache
+    def at(x):
+        return np.tanh(steepness * (np.array(x)[:, None] - center)) / np.sqrt(width)
+
+    return lambda x: at(tuple(x)), np.linalg.svd(at(x), full_matrices=False)
 
 
 def rms(error):
