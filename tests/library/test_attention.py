@@ -376,3 +376,25 @@ def test_positions_are_no_part_of_the_state():
 def test_positions_refuse_what_does_not_fit(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_attention_without_keys_answers_0():
+    answer = F.scaled_dot_product_attention(np.ones((2, 4)), np.ones((0, 4)), np.ones((0, 3)))
+    np.testing.assert_array_equal(answer.data, np.zeros((2, 3)))
+
+
+@pytest.mark.parametrize("vector", range(3))
+def test_attention_refuses_a_single_vector(vector):
+    arrays = [np.ones((4, 4))] * 3
+    arrays[vector] = np.ones(4)
+    with pytest.raises(ValueError, match="scaled_dot_product_attention"):
+        F.scaled_dot_product_attention(*arrays)
+
+
+def test_multihead_attention_hides_later_keys_where_there_are_more_keys_than_questions():
+    nn.manual_seed(0)
+    layer = nn.MultiheadAttention(8, 2)
+    x, memory = np.random.default_rng(0).normal(size=(2, 5, 8))
+    hidden = np.triu(np.ones((3, 5), bool), 1)
+    expected, _ = layer(x[:3], memory, memory, attn_mask=hidden)
+    np.testing.assert_allclose(layer(x[:3], memory, memory, is_causal=True)[0].data, expected.data, rtol=1e-12)

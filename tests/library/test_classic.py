@@ -507,3 +507,26 @@ def test_machine_refuses_a_bad_argument_and_learns_nothing(arguments, message):
 def test_machine_refuses_sizes_that_are_no_positive_integers(sizes, name):
     with pytest.raises(ValueError, match=f"{name} must be an integer ≥ 1"):
         RBM(*sizes)
+
+
+def test_machine_notes_the_squared_error_of_its_reconstructions():
+    X = np.random.default_rng(0).integers(0, 2, (20, 6)).astype(float)
+    machine = RBM(6, 3, generator=np.random.default_rng(1)).fit(X, epochs=2)
+    assert len(machine.errors) == 2
+    assert machine.errors[-1] == pytest.approx(((X - machine.reconstruct(X)) ** 2).mean(), rel=1e-12)
+
+
+def test_machine_samples_one_step_unless_told():
+    v = np.ones((5, 6))
+    draws = [RBM(6, 3, generator=np.random.default_rng(1)).sample(v, *steps) for steps in ((), (1,), (2,))]
+    np.testing.assert_array_equal(draws[0], draws[1])
+    assert (draws[0] != draws[2]).any()
+
+
+def test_machine_refuses_a_number_of_steps_that_is_none():
+    with pytest.raises(ValueError, match="steps must be an integer ≥ 1, got 0"):
+        RBM(6, 3).sample(np.ones((5, 6)), steps=0)
+
+
+def test_perceptron_passes_a_hundred_times_unless_told():
+    assert len(Perceptron().fit([[0.0], [0.0]], [0, 1]).mistakes) == 100

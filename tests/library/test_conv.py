@@ -226,3 +226,15 @@ IMAGE, WEIGHT = np.ones((1, 4, 6, 6)), np.ones((4, 4, 3, 3))
 def test_images_that_do_not_fit_and_options_out_of_range_are_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("pool", [F.max_pool2d, F.avg_pool2d])
+def test_pooling_pads_by_half_a_window_at_most(pool):
+    assert pool(np.ones((1, 1, 4, 4)), 3, padding=1).shape == (1, 1, 2, 2)
+    with pytest.raises(ValueError, match="padding"):
+        pool(np.ones((1, 1, 4, 4)), 3, padding=2)
+
+
+def test_pooling_refuses_a_negative_padding_by_its_name():
+    with pytest.raises(ValueError, match="max_pool2d: padding"):
+        F.max_pool2d(np.ones((1, 1, 4, 4)), 2, padding=-1)

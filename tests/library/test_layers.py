@@ -284,3 +284,13 @@ def test_batch_norm_refuses_a_number_of_features_that_is_no_positive_integer(mak
 )
 def test_layer_prints_its_settings(make, printed):
     assert repr(make()) == printed
+
+
+def test_layer_norm_begins_with_scale_1_and_shift_0():
+    norm = nn.LayerNorm((2, 3))
+    np.testing.assert_array_equal(norm.weight.data, np.ones((2, 3)))
+    np.testing.assert_array_equal(norm.bias.data, np.zeros((2, 3)))
+
+
+def test_dropout_may_drop_everything():
+    np.testing.assert_array_equal(nn.Dropout(1.0)(np.ones((2, 3))).data, np.zeros((2, 3)))

@@ -558,3 +558,36 @@ def test_refuses_a_state_that_does_not_fit_and_changes_nothing(change, message):
     for i, kept in before["state"].items():
         for name, array in kept.items():
             np.testing.assert_array_equal(after["state"][i][name], array)
+
+
+def test_a_parameter_without_a_gradient_stays_though_those_after_it_move():
+    frozen, first, second = (nn.Parameter(np.ones(2)) for _ in range(3))
+    optimizer = nn.optim.SGD([frozen, first, second], lr=0.1)
+    for p in (frozen, first, second):
+        p.grad = np.ones(2)
+    optimizer.step()
+    optimizer.zero_grad()
+    (first.sum() + second.sum()).backward()
+    optimizer.step()
+    np.testing.assert_allclose(frozen.data, 0.9, rtol=1e-12)
+    for p in (first, second):
+        np.testing.assert_allclose(p.data, 0.8, rtol=1e-12)
+
+
+def test_what_the_rule_keeps_follows_the_dtype_of_the_model():
+    net = model()
+    optimizer = nn.optim.Adam(net.parameters())
+    learn(net, optimizer, steps=1)
+    net.to("float32")
+    learn(net, optimizer, steps=1)
+    kept = optimizer.state_dict()["state"]
+    assert {array.dtype for state in kept.values() for name, array in state.items() if name != "step"} == {
+        np.dtype("float32")
+    }
+
+
+def test_descent_without_momentum_keeps_none():
+    net = model()
+    optimizer = nn.optim.SGD(net.parameters(), lr=0.1)
+    learn(net, optimizer, steps=1)
+    assert not any("momentum_buffer" in state for state in optimizer.state_dict()["state"].values())

@@ -274,3 +274,11 @@ def test_product_refuses_shapes_that_do_not_fit(shapes):
 def test_power_refuses_what_is_no_number(exponent):
     with pytest.raises(TypeError, match=f"exponent must be a number, got {type(exponent).__name__}"):
         nn.Tensor([2.0]) ** exponent
+
+
+@pytest.mark.parametrize("x", [0.0, -2.0])
+@pytest.mark.parametrize("d", [0.0, 3.0])
+def test_the_power_0_is_flat_everywhere(x, d):
+    t = nn.Tensor([x], requires_grad=True)
+    (t**0).backward(np.array([d]))
+    assert t.grad.tolist() == [0.0]

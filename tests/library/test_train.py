@@ -135,6 +135,17 @@ def test_plateau_judges_by_the_validation_loss_or_else_by_the_loss(validation):
     assert made[0].best == min(history.val_loss if validation else history.loss)
 
 
+def test_plateau_does_not_look_at_the_metric():
+    made = []
+    _, history = trained(
+        4,
+        validation=VALIDATION,
+        metric=nn.accuracy,
+        scheduler=lambda o: made.append(lr_scheduler.ReduceLROnPlateau(o)) or made[0],
+    )
+    assert made[0].best == min(history.val_loss)
+
+
 def test_callback_that_returns_true_ends_training():
     _, history = trained(9, callbacks=[lambda h: len(h.loss) == 3])
     assert len(history.loss) == 3
@@ -382,6 +393,9 @@ def test_resuming_from_no_file_is_the_systems_error(tmp_path):
         ({"data": (X, Y[:9])}, r"data must have as many rows in X as in y, and at least one, got \(50, 3\) and \(9,\)"),
         ({"data": (X[:0], Y[:0])}, r"data must have .* at least one, got \(0, 3\) and \(0,\)"),
         ({"data": X}, r"data must be a pair \(X, y\), got ndarray"),
+        ({"data": X[:2]}, r"data must be a pair \(X, y\), got ndarray"),
+        ({"data": [X, Y, Y]}, r"data must be a pair \(X, y\), got list"),
+        ({"data": (X, 3)}, r"data must have as many rows in X as in y, and at least one, got \(50, 3\) and \(\)"),
         ({"validation": (X, Y[:9])}, "validation must have as many rows in X as in y"),
         ({"patience": 0, "validation": VALIDATION}, "patience must be an integer ≥ 1, got 0"),
         ({"patience": 3}, "patience needs validation data to judge by"),
