@@ -398,3 +398,11 @@ def test_multihead_attention_hides_later_keys_where_there_are_more_keys_than_que
     hidden = np.triu(np.ones((3, 5), bool), 1)
     expected, _ = layer(x[:3], memory, memory, attn_mask=hidden)
     np.testing.assert_allclose(layer(x[:3], memory, memory, is_causal=True)[0].data, expected.data, rtol=1e-12)
+
+
+def test_multihead_attention_of_one_sequence_takes_a_mask_for_each_head():
+    nn.manual_seed(0)
+    layer, x = nn.MultiheadAttention(8, 2), np.random.default_rng(0).normal(size=(5, 8))
+    hidden = np.stack([np.triu(np.ones((5, 5), bool), 1), np.zeros((5, 5), bool)])
+    _, weights = layer(x, x, x, attn_mask=hidden, average_attn_weights=False)
+    assert (weights.data[0][hidden[0]] == 0).all() and (weights.data[1] > 0).all()
