@@ -77,8 +77,10 @@
       }
       widget.model.set("state", state);
     }
-    // Not smoothly: formulas and pictures that still arrive would move the target while the page scrolls to it.
-    target?.scrollIntoView({ behavior: "instant" });
+    if (!target) return;
+    const show = () => target.scrollIntoView({ behavior: "instant" }); // smoothly, it would miss what moves meanwhile
+    show();
+    if (document.readyState !== "complete") addEventListener("load", show, { once: true }); // and while styles arrive
   };
 
   const start = async (slot) => {
