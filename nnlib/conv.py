@@ -171,7 +171,7 @@ def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1):
             largest &= waiting
             waiting ^= largest
             if apart:
-                grad[pixel] = d * largest
+                np.multiply(d, largest, out=grad[pixel])
             else:
                 grad[pixel] += d * largest
         return _outward(grad[inner], x)

@@ -538,7 +538,7 @@ def _log_softmax(z, dim):
 
 def _times_log(share, log_p):
     """Return share · log p, and 0 where the share is 0: a class that nobody asks for may have probability 0."""
-    return np.multiply(share, log_p, out=np.zeros_like(log_p), where=share != 0)
+    return share * np.where(share, log_p, 0)
 
 
 def _standardize(rows, eps):

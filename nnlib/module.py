@@ -136,8 +136,11 @@ class Module:
 
     def zero_grad(self):
         """Forget the gradients of all parameters."""
-        for parameter in self.parameters():
-            parameter.grad = None
+        for value in vars(self).values():
+            if isinstance(value, Parameter):
+                value.grad = None
+            elif isinstance(value, Module):
+                value.zero_grad()
 
     def to(self, dtype):
         """Convert parameters and floating-point buffers to ``dtype`` (float32 or float64), and return the module.
