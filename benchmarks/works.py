@@ -155,16 +155,16 @@ points, xor = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "f4"), np.array([[0], [
 
 WORKS = {
     "W1": Perceptron(
-        "XOR, 2-4-1 sigmoid, SGD", 0.20, points, xor, "MSELoss", "SGD", 100, (2, 4, 1), "Sigmoid", squashed=True
+        "XOR, 2-4-1 sigmoid, SGD", 0.20, points, xor, "MSELoss", "SGD", 2000, (2, 4, 1), "Sigmoid", squashed=True
     ),
-    "W1 ReLU": Perceptron("XOR, 2-4-1 ReLU, SGD", None, points, xor, "MSELoss", "SGD", 20, (2, 4, 1)),
+    "W1 ReLU": Perceptron("XOR, 2-4-1 ReLU, SGD", None, points, xor, "MSELoss", "SGD", 200, (2, 4, 1)),
     "W2": Perceptron(
         "digits, 64-128-64-10 ReLU, Adam, batch 64",
         0.35,
         (digits[:64] / 16).astype("f4"),
         digit[:64],
         optimizer="Adam",
-        steps=20,
+        steps=100,
         sizes=(64, 128, 64, 10),
     ),
     "W3": Perceptron(
@@ -173,13 +173,13 @@ WORKS = {
         normal(128, 784),
         labels(128),
         optimizer="Adam",
-        steps=5,
+        steps=20,
         sizes=(784, 256, 128, 10),
     ),
-    "W4 8×8": Convolutional("two convolutions, SGD, batch 64", 0.60, normal(64, 1, 8, 8), labels(64), steps=3),
-    "W4 28×28": Convolutional("two convolutions, SGD, batch 64", 1.00, normal(64, 1, 28, 28), labels(64)),
+    "W4 8×8": Convolutional("two convolutions, SGD, batch 64", 0.60, normal(64, 1, 8, 8), labels(64), steps=30),
+    "W4 28×28": Convolutional("two convolutions, SGD, batch 64", 1.00, normal(64, 1, 28, 28), labels(64), steps=5),
     "W5": Recurrent(
-        "LSTM, hidden 64, length 50, batch 32, SGD", 1.05, normal(50, 32, 64), normal(32, 1), loss="MSELoss"
+        "LSTM, hidden 64, length 50, batch 32, SGD", 1.05, normal(50, 32, 64), normal(32, 1), loss="MSELoss", steps=10
     ),
     "W6": Transformer(
         "causal pre-norm block, d 64, 4 heads, length 64, batch 16, SGD",
@@ -187,6 +187,7 @@ WORKS = {
         normal(16, 64, 64),
         normal(16, 64, 64),
         loss="MSELoss",
+        steps=10,
     ),
     "W7": Perceptron(
         "10 × 64 ReLU, batch 64, forward and backward only",
@@ -194,7 +195,7 @@ WORKS = {
         normal(64, 64),
         labels(64),
         optimizer=None,
-        steps=10,
+        steps=100,
         sizes=(64,) * 11,
     ),
 }
