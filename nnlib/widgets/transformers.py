@@ -108,7 +108,7 @@ FILTERS = {  # name: nine weights
     "left − right edge": np.array([[1, 0, -1]] * 3),
     "upper − lower edge": np.array([[1, 0, -1]] * 3).T,
     "mean of nine": np.full((3, 3), 1 / 9),
-    "spot": np.array([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]]) / 8,
+    "spot": np.array([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]]) / 10,
 }
 
 
@@ -130,7 +130,7 @@ def window():
                 | {"left": [column, column + 3, column + 3, column], "top": [row, row, row + 3, row + 3]}
                 | {"right": [column + 3, column + 3, column, column], "bottom": [row, row + 3, row + 3, row]}
                 | {"x": column + 0.5, "y": row + 0.5, "row": row, "column": column}
-                | {"most": np.abs(seen * weights).max()}
+                | {"most": np.abs(seen * weights).max(), "highest": np.nanmax(made), "lowest": np.nanmin(made)}
             )
         return frames
 
@@ -162,7 +162,11 @@ def window():
                 **square,
             ),
         ],
-        [Readout("sum", "sum of the nine products", ".2f")],
+        [
+            Readout("sum", "sum of the nine products", ".2f"),
+            Readout("highest", "highest so far", ".2f"),
+            Readout("lowest", "lowest so far", ".2f"),
+        ],
         title="What does a filter answer, place by place?",
         name="walking-window",
         says=lambda values, frame: (
@@ -206,10 +210,10 @@ def scores():
         [
             Control("d", [1, 4, 16, 64, 256], label="length d", default=64),
             Control("scaled", ["not divided", "divided by √d"], label="scores"),
-            Control("draw", list(range(1, 9)), label="draw of query and keys"),
+            Control("draw", list(range(1, 9)), label="draw of query and keys", default=4),
         ],
         [
-            Panel(Bars(keys, "z"), ylabel="scores q · k", yticks=[-20, 0, 20], aspect=0.8),
+            Panel(Bars(keys, "z"), ylabel="scores", yticks=[-20, 0, 20], aspect=0.8),
             Panel(Bars(keys, "p", color="class0"), ylabel="softmax of the scores", ylim=(0, 1.1), aspect=0.8),
             Panel(
                 Rule(y=0.25, label="largest possible: ¼"),
@@ -222,11 +226,11 @@ def scores():
         [
             Readout("largest", "largest weight", ".2f"),
             Readout("entropy", "entropy, of 3 bits", ".2f"),
-            Readout("passes", "largest slope", ".2g"),
+            Readout("passes", "largest slope", ".4f"),
         ],
         title="How long must vectors be before softmax stops learning?",
         name="scores-and-length",
-        says="d = {d}, {scaled}: the best key takes {largest:.0%}, and the steepest slope is {passes:.2g}.",
+        says="d = {d}, {scaled}: the best key takes {largest:.0%}, and the steepest slope is {passes:.4f}.",
         alt="Bars of eight scores, of their softmax, in which one key takes nearly all, and of its slopes, nearly 0.",
     )
 
