@@ -29,6 +29,8 @@ def test_worked_example_has_the_published_weights_and_errors():
     assert ours["after"] == pytest.approx(0.291027924, abs=5e-7)  # the published one is off from the 7th decimal
     assert abs(ours["after"] - 0.291027924) > 1e-7
     assert mixed["after"] == pytest.approx(0.291027924, abs=5e-10)
+    later = reproduce.mazur(mixed=True, rounds=10_000)["outputs"]
+    assert later == pytest.approx([0.015912196, 0.984065734], abs=5e-10)
 
 
 def test_counts_are_those_of_the_papers():
@@ -58,6 +60,14 @@ def test_weights_that_tell_symmetry_are_mirrored_and_as_one_to_two_to_four():
     assert weights[0] == pytest.approx(-weights[1], rel=0.01)
     size = np.sort(abs(weights[:, :3]), axis=1)
     assert size / size[:, :1] == pytest.approx(np.array([[1, 2, 4], [1, 2, 4]]), rel=0.01)
+
+
+def test_published_size_of_the_weights_speaks_for_targets_of_a_tenth_and_nine_tenths():
+    published = [3.6, 7.2, 14.2]
+    for seed, low, near in ((7, 0.0, False), (2, 0.1, True)):
+        *_, (model, _) = reproduce.symmetry_sweeps(seed, 1425, low)
+        size = np.sort(np.abs(model[0].weight.data[:, :3]).mean(axis=0))
+        assert (np.abs(size / published - 1) < 0.1).all() == near
 
 
 def test_every_long_result_is_stored():
