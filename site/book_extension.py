@@ -156,9 +156,10 @@ class LabelledEquations(MathDomain):
 
 
 def number_by_file(_app: Sphinx, env) -> list[str]:
-    """Count figures and theorems within a chapter, whose number is that of its file: Fig. 2.1."""
+    """Count figures and theorems within a chapter, whose number is that of its file, Fig. 2.1, or R in the results."""
     numbers = {docname: re.search(r"/0*(\d+)_", docname) for docname in env.all_docs}
     env.toc_secnumbers = {docname: {"": (int(number[1]),)} for docname, number in numbers.items() if number}
+    env.toc_secnumbers["pages/results"] = {"": ("R",)}
     rewritten = TocTreeCollector().assign_figure_numbers(env)
     env.toc_secnumbers = {}  # or each heading would be numbered, too
     return rewritten
