@@ -99,6 +99,7 @@ def lstm(input, h_0, c_0, weight_ih, weight_hh, bias_ih=None, bias_hh=None):
     i, f, g, o = _by_gate(gates, 4)
     h = np.empty((steps + 2, *h_0.shape), gates.dtype)  # h_0 … h_L, and c_L behind them
     c = np.empty((steps + 1, *h_0.shape), gates.dtype)  # c_0 … c_L
+    tanh_c = np.empty_like(c[1:])
     h[0], c[0] = h_0.data, c_0.data
     for t in range(steps):
         gate = gates[t]
@@ -107,7 +108,8 @@ def lstm(input, h_0, c_0, weight_ih, weight_hh, bias_ih=None, bias_hh=None):
         gate *= half
         gate += rest
         c[t + 1] = f[t] * c[t] + i[t] * g[t]
-        h[t + 1] = o[t] * np.tanh(c[t + 1])
+        np.tanh(c[t + 1], out=tanh_c[t])
+        h[t + 1] = o[t] * tanh_c[t]
     h[-1] = c[-1]
 
     def backward(d):
@@ -115,10 +117,9 @@ def lstm(input, h_0, c_0, weight_ih, weight_hh, bias_ih=None, bias_hh=None):
         d_i, d_f, d_g, d_o = _by_gate(delta, 4)
         dh, dc = np.zeros_like(h[0]), d[-1]
         for t in reversed(range(steps)):
-            tanh_c = np.tanh(c[t + 1])
             dh = dh + d[t]
-            dc = dc + dh * o[t] * (1 - tanh_c * tanh_c)
-            d_i[t], d_f[t], d_g[t], d_o[t] = dc * g[t], dc * c[t], dc * i[t], dh * tanh_c
+            dc = dc + dh * o[t] * (1 - tanh_c[t] * tanh_c[t])
+            d_i[t], d_f[t], d_g[t], d_o[t] = dc * g[t], dc * c[t], dc * i[t], dh * tanh_c[t]
             delta[t] *= gates[t] * (sigmoid - gates[t]) + tanh  # σ′ = σ(1 − σ), tanh′ = 1 − tanh²
             dh = delta[t] @ u.data
             dc = dc * f[t]
