@@ -180,7 +180,7 @@ def learn_symmetry(seed, sweeps=20_000):
 
 
 def symmetry(short=False):
-    """A hundred starts. About three minutes."""
+    """A hundred starts. About one minute."""
     right, close, mirrored, opposite, ratios, wrong = [], [], [], [], [], []
     for seed in tqdm(range(3 if short else 100), "symmetry"):
         model, solved = learn_symmetry(seed, 300 if short else 20_000)
