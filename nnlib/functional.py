@@ -3,12 +3,13 @@
 `d` is always the gradient of the loss with respect to the operation's result (∂L/∂result).
 """
 
+import functools
 import math
 
 import numpy as np
 
 from nnlib import settings
-from nnlib.tensor import as_tensor, as_tensors, record
+from nnlib.tensor import as_tensor, as_tensors, dot_for, record
 
 # Activations: elementwise, any shape
 
@@ -175,14 +176,14 @@ def linear(input, weight, bias=None):
         raise ValueError(
             f"linear: a weight of shape {W.shape} (out, in) does not fit an input of shape {X.shape} (..., in)"
         )
-    Z = X @ W.T
-    inputs = [(x, lambda d: d @ W), (w, lambda d: _rows(d).T @ _rows(X))]
+    Z = _times(X, W.T)
+    inputs = [(x, lambda d: _times(d, W)), (w, lambda d: dot_for(w, _rows(d).T, _rows(X)))]
     if bias is not None:
         b = as_tensor(bias)
         if b.shape != W.shape[:1]:
             raise ValueError(f"linear: bias must have shape {W.shape[:1]}, got {b.shape}")
         Z += b.data
-        inputs.append((b, lambda d: _rows(d).sum(axis=0)))
+        inputs.append((b, lambda d: _sum_rows(_rows(d))))
     return record(Z, *inputs)
 
 
@@ -262,8 +263,8 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
     return record(
         y.reshape(x.shape),
         (x, lambda d: _standardize_backward(examples(d) * scale, normal, deviation).reshape(x.shape)),
-        (gamma, lambda d: (examples(d) * normal).sum(axis=0).reshape(shape)),
-        (beta, lambda d: examples(d).sum(axis=0).reshape(shape)),
+        (gamma, lambda d: _sum_rows(examples(d) * normal).reshape(shape)),
+        (beta, lambda d: _sum_rows(examples(d)).reshape(shape)),
     )
 
 
@@ -476,28 +477,32 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing must be between 0 and 1, got {label_smoothing}")
     per_class = _class_weights("cross_entropy", z, weight)
-    classes = z.shape[1]
-    if y.shape == z.shape and y.dtype.kind == "f":
-        wanted, counted = y.data.astype(z.dtype, copy=False), None
-    else:
-        wanted, counted = _one_hot("cross_entropy", y, z, ignore_index)
-    spread = float(label_smoothing)
-    smoothed = wanted
-    if spread:
-        even = 1 if counted is None else counted[:, None].astype(z.dtype)
-        smoothed = (1 - spread) * wanted + spread / classes * even
-    share = smoothed * per_class
     log_p = _log_softmax(z.data, 1)
+    if y.shape == z.shape and y.dtype.kind == "f":
+        wanted, counted, n = y.data.astype(z.dtype, copy=False), 1, None
+    else:
+        own, counted, factor = _own_classes("cross_entropy", y, z, per_class, ignore_index)
+        n = factor.sum()
+        if not label_smoothing:
+
+            def slope_of_own():
+                grad = np.exp(log_p)
+                grad *= factor[:, None]
+                grad[own] -= factor
+                return grad
+
+            return _reduce(-_times_log(factor, log_p[own]), reduction, (z, slope_of_own), n=n)
+        wanted, counted = np.zeros_like(log_p), counted[:, None]
+        wanted[own] = 1
+
+    kept, per_class = 1 - float(label_smoothing), per_class.reshape(-1, *[1] * (z.ndim - 2))
+    share = (kept * wanted + (1 - kept) / z.shape[1]) * counted * per_class
     loss = -_times_log(share, log_p).sum(axis=1)
 
     def slope():
         return share.sum(axis=1, keepdims=True) * np.exp(log_p) - share
 
-    if counted is None:
-        n, inputs = None, ((z, slope), (y, lambda: -(1 - spread) * per_class * log_p))
-    else:
-        n, inputs = (wanted * per_class).sum(), ((z, slope),)
-    return _reduce(loss, reduction, *inputs, n=n)
+    return _reduce(loss, reduction, (z, slope), (y, lambda: -kept * per_class * log_p), n=n)
 
 
 def nll_loss(input, target, weight=None, ignore_index=-100, reduction="mean"):
@@ -514,9 +519,14 @@ def nll_loss(input, target, weight=None, ignore_index=-100, reduction="mean"):
     """
     log_p, y = _floating(input), as_tensor(target)
     per_class = _class_weights("nll_loss", log_p, weight)
-    wanted, _ = _one_hot("nll_loss", y, log_p, ignore_index)
-    share = wanted * per_class
-    return _reduce(-_times_log(share, log_p.data).sum(axis=1), reduction, (log_p, lambda: -share), n=share.sum())
+    own, _, factor = _own_classes("nll_loss", y, log_p, per_class, ignore_index)
+
+    def slope():
+        grad = np.zeros_like(log_p.data)
+        grad[own] = -factor
+        return grad
+
+    return _reduce(-_times_log(factor, log_p.data[own]), reduction, (log_p, slope), n=factor.sum())
 
 
 # What several operations share
@@ -587,7 +597,20 @@ def _of_shape(name, value, default):
 
 
 def _rows(a):
-    return a.reshape(-1, a.shape[-1])
+    return a if a.ndim == 2 else a.reshape(math.prod(a.shape[:-1]), a.shape[-1])
+
+
+def _times(a, matrix):
+    """Return a @ matrix, of all rows at once, and for small ones in half the time that ``@`` takes to begin."""
+    return a.dot(matrix) if a.ndim == 2 else _rows(a).dot(matrix).reshape(*a.shape[:-1], matrix.shape[1])
+
+
+def _sum_rows(rows):
+    """Return the sum of the rows as their product with ones, which is faster."""
+    return _ones(len(rows), rows.dtype).dot(rows)
+
+
+_ones = functools.lru_cache(np.ones)  # never written to
 
 
 def _same_shape(name, input, target):
@@ -598,18 +621,18 @@ def _same_shape(name, input, target):
 
 
 def _class_weights(name, z, weight):
-    """Return the factor of each class, ready to multiply scores z of shape (N, C, …)."""
+    """Return the factor of each class, shape (C,), for scores z of shape (N, C, …)."""
     if z.ndim < 2:
         raise ValueError(f"{name}: input must have shape (N, C, ...), got {z.shape}")
     classes = z.shape[1]
-    w = np.ones(classes, z.dtype) if weight is None else as_tensor(weight).data.astype(z.dtype)
+    w = _ones(classes, z.dtype) if weight is None else as_tensor(weight).data.astype(z.dtype)
     if w.shape != (classes,):
         raise ValueError(f"{name}: weight must have shape ({classes},), got {w.shape}")
-    return w.reshape(classes, *[1] * (z.ndim - 2))
+    return w
 
 
-def _one_hot(name, y, z, ignore_index):
-    """Return targets as one-hot rows along dimension 1 in the shape of z, and which of them count."""
+def _own_classes(name, y, z, per_class, ignore_index):
+    """Return where in z each example's own class stands, which examples count, and the factors of their classes."""
     expected = z.shape[:1] + z.shape[2:]
     if y.shape != expected:
         raise ValueError(f"{name}: target must have shape {expected} for an input of shape {z.shape}, got {y.shape}")
@@ -618,8 +641,9 @@ def _one_hot(name, y, z, ignore_index):
     counted = y.data != ignore_index
     if (wrong := counted & ((y.data < 0) | (y.data >= z.shape[1]))).any():
         raise IndexError(f"{name}: target must be in [0, {z.shape[1]}), got {y.data[wrong].flat[0]}")
-    classes = np.arange(z.shape[1]).reshape(-1, *[1] * (z.ndim - 2))
-    return ((y.data[:, None] == classes) & counted[:, None]).astype(z.dtype), counted
+    classes = np.where(counted, y.data, 0)
+    examples, *places = np.indices(y.shape, sparse=True)
+    return (examples, classes, *places), counted, counted * per_class[classes]
 
 
 def _reduce(loss, reduction, *slopes, n=None):

@@ -11,7 +11,7 @@ import numpy as np
 
 from nnlib import functional as F
 from nnlib import init
-from nnlib.functional import _floating, _rows
+from nnlib.functional import _floating, _rows, _sum_rows
 from nnlib.layers import check_sizes, empty
 from nnlib.module import Module, Parameter
 from nnlib.tensor import as_tensor, record, record_jointly
@@ -236,8 +236,8 @@ def _gradients(x, w, h, from_input, from_state, *states):
         *states,
         d_x.T @ _rows(x.data),
         d_h.T @ _rows(h[: len(from_state)]),
-        d_x.sum(axis=0),
-        d_h.sum(axis=0),
+        _sum_rows(d_x),
+        _sum_rows(d_h),
     ]
 
 

@@ -169,8 +169,8 @@ class Tensor:
                     f"backward() starts from one number, this tensor has shape {self.shape}: "
                     "reduce it with .sum() or .mean(), or pass gradient="
                 )
-            gradient = np.ones_like(self.data)
-        gradient = np.asarray(gradient.data if isinstance(gradient, Tensor) else gradient, dtype=self.dtype)
+            gradient = np.ones(self.shape, self.dtype)
+        gradient = np.asarray(_array(gradient), self.dtype)
         if gradient.shape != self.shape:
             raise ValueError(f"gradient must have this tensor's shape {self.shape}, got {gradient.shape}")
 
@@ -206,7 +206,8 @@ class Tensor:
         if self.grad is not None:
             self.grad += grad
         elif self._grad_buffer is not None:
-            self._grad_buffer[...] = grad
+            if grad is not self._grad_buffer:
+                self._grad_buffer[...] = grad
             self.grad = self._grad_buffer
         else:
             self.grad = np.array(grad, dtype=self.dtype)
@@ -441,6 +442,14 @@ def _result(data, inputs):
     result = Tensor.__new__(Tensor)
     result._begin(data if type(data) is np.ndarray else np.asarray(data), bool(inputs), inputs)
     return result
+
+
+def dot_for(tensor, a, b):
+    """Return the product of two matrices as a gradient of ``tensor``, made where an optimiser keeps it if that is free."""
+    buffer = tensor._grad_buffer
+    if buffer is None or tensor.grad is not None or not a.dtype == b.dtype == buffer.dtype:
+        return a.dot(b)
+    return a.dot(b, out=buffer)
 
 
 class _Used:
