@@ -21,6 +21,7 @@ from nnlib.tensor import as_tensor, as_tensors, record
 # Convolution
 
 _BAND = 2**17  # numbers that windows see at a time, so that they stay in the processor's cache
+_SMALL = 10**6  # multiply–adds up to which OpenBLAS multiplies matrices without copying them first
 
 
 def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
@@ -81,8 +82,10 @@ def _convolve(name, dims, input, weight, bias, stride, padding, dilation, groups
     places = _places(name, padded.shape[1:-1], kernel, stride, dilation)
     window, n = math.prod(kernel), image.shape[-1]
     row = math.prod(places[1:]) * n
-    rows = max(1, _BAND // max(1, len(image) * window * row))
     filters = w.data.reshape(groups, outputs // groups, -1)  # (groups, outputs, pixels of a window)
+    rows = max(1, _BAND // max(1, len(image) * window * row))
+    if 0 < filters[0].size * row <= _SMALL:
+        rows = min(rows, _SMALL // (filters[0].size * row))
 
     def bands():
         """Yield, for some rows of places at a time, where they are in y, the windows' pixels, and room for those."""
@@ -116,7 +119,8 @@ def _convolve(name, dims, input, weight, bias, stride, padding, dilation, groups
         for band, pixels, room in bands():
             np.matmul(filters.swapaxes(1, 2), d[..., band], out=matrix(room))
             for i, pixel in enumerate(pixels):
-                grad[pixel] += room[:, i]
+                part = grad[pixel]
+                part += room[:, i]
         return _outward(grad[inner], x)
 
     def grad_w(d):

@@ -47,7 +47,7 @@ def rnn(input, h_0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, nonlineari
     h = np.empty((len(z) + 1, *h_0.shape), z.dtype)  # h_0 … h_L
     h[0] = h_0.data
     for t in range(len(z)):
-        z[t] += h[t] @ recurrent
+        z[t] += h[t].dot(recurrent)
         h[t + 1] = np.tanh(z[t]) if nonlinearity == "tanh" else np.maximum(z[t], 0)
 
     def backward(d):
@@ -55,7 +55,7 @@ def rnn(input, h_0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, nonlineari
         dh = np.zeros_like(h[0])
         for t in reversed(range(len(z))):
             delta[t] *= dh + d[t]
-            dh = delta[t] @ u.data
+            dh = delta[t].dot(u.data)
         return _gradients(x, w, h, delta, delta, dh)
 
     output = record_jointly(h[1:], operands, backward)
@@ -103,7 +103,7 @@ def lstm(input, h_0, c_0, weight_ih, weight_hh, bias_ih=None, bias_hh=None):
     h[0], c[0] = h_0.data, c_0.data
     for t in range(steps):
         gate = gates[t]
-        gate += h[t] @ recurrent
+        gate += h[t].dot(recurrent)
         np.tanh(gate, out=gate)
         gate *= half
         gate += rest
@@ -121,7 +121,7 @@ def lstm(input, h_0, c_0, weight_ih, weight_hh, bias_ih=None, bias_hh=None):
             dc = dc + dh * o[t] * (1 - tanh_c[t] * tanh_c[t])
             d_i[t], d_f[t], d_g[t], d_o[t] = dc * g[t], dc * c[t], dc * i[t], dh * tanh_c[t]
             delta[t] *= gates[t] * (sigmoid - gates[t]) + tanh  # σ′ = σ(1 − σ), tanh′ = 1 − tanh²
-            dh = delta[t] @ u.data
+            dh = delta[t].dot(u.data)
             dc = dc * f[t]
         return _gradients(x, w, h, delta, delta, dh, dc)
 
@@ -162,7 +162,7 @@ def gru(input, h_0, weight_ih, weight_hh, bias_ih=None, bias_hh=None):
     h = np.empty((steps + 1, *h_0.shape), gates.dtype)  # h_0 … h_L
     h[0] = h_0.data
     for t in range(steps):
-        from_state = h[t] @ recurrent
+        from_state = h[t].dot(recurrent)
         from_state += b_h.data
         recalled[t] = from_state[:, 2 * size :]
         both = gates[t, :, : 2 * size]  # r and z, as σ(z) = (1 + tanh(z/2))/2
@@ -184,7 +184,7 @@ def gru(input, h_0, weight_ih, weight_hh, bias_ih=None, bias_hh=None):
             dh = dh + d[t]
             by_gate[t] *= dh[:, None]
             nu[t] *= dh
-            dh = dh * z[t] + delta[t] @ u.data
+            dh = dh * z[t] + delta[t].dot(u.data)
         from_input = np.concatenate([delta[..., : 2 * size], nu], axis=2)
         return _gradients(x, w, h, from_input, delta, dh)
 
