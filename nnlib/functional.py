@@ -137,7 +137,8 @@ def softmax(input, dim):
         dim: the dimension whose entries compete.
     """
     z = _floating(input)
-    p = np.exp(_log_softmax(z.data, dim))
+    _, exp, total = _exponentials(z.data, dim)
+    p = exp / total
     return record(p, (z, lambda d: p * (d - (d * p).sum(axis=dim, keepdims=True))))
 
 
@@ -147,7 +148,8 @@ def log_softmax(input, dim):
     Gradient: d − p Σ_k d_k.
     """
     z = _floating(input)
-    log_p = _log_softmax(z.data, dim)
+    shifted, _, total = _exponentials(z.data, dim)
+    log_p = shifted - np.log(total)
     return record(log_p, (z, lambda d: d - np.exp(log_p) * d.sum(axis=dim, keepdims=True)))
 
 
@@ -477,7 +479,7 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing must be between 0 and 1, got {label_smoothing}")
     per_class = _class_weights("cross_entropy", z, weight)
-    log_p = _log_softmax(z.data, 1)
+    shifted, exp, total = _exponentials(z.data, 1)
     if y.shape == z.shape and y.dtype.kind == "f":
         wanted, counted, n = y.data.astype(z.dtype, copy=False), 1, None
     else:
@@ -486,21 +488,22 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
         if not label_smoothing:
 
             def slope_of_own():
-                grad = np.exp(log_p)
-                grad *= factor[:, None]
+                grad = exp * (factor[:, None] / total)
                 grad[own] -= factor
                 return grad
 
-            return _reduce(-_times_log(factor, log_p[own]), reduction, (z, slope_of_own), n=n)
-        wanted, counted = np.zeros_like(log_p), counted[:, None]
+            log_p = shifted[own] - np.log(total[:, 0])
+            return _reduce(-_times_log(factor, log_p), reduction, (z, slope_of_own), n=n)
+        wanted, counted = np.zeros_like(exp), counted[:, None]
         wanted[own] = 1
 
     kept, per_class = 1 - float(label_smoothing), per_class.reshape(-1, *[1] * (z.ndim - 2))
     share = (kept * wanted + (1 - kept) / z.shape[1]) * counted * per_class
+    log_p = shifted - np.log(total)
     loss = -_times_log(share, log_p).sum(axis=1)
 
     def slope():
-        return share.sum(axis=1, keepdims=True) * np.exp(log_p) - share
+        return share.sum(axis=1, keepdims=True) / total * exp - share
 
     return _reduce(loss, reduction, (z, slope), (y, lambda: -kept * per_class * log_p), n=n)
 
@@ -541,9 +544,11 @@ def _softplus(z):
     return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
 
 
-def _log_softmax(z, dim):
+def _exponentials(z, dim):
+    """Return the scores less the largest of them over ``dim``, their exponentials, and the sums of those."""
     shifted = z - z.max(axis=dim, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=dim, keepdims=True))
+    exp = np.exp(shifted)
+    return shifted, exp, exp.sum(axis=dim, keepdims=True)
 
 
 def _times_log(share, log_p):

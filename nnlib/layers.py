@@ -339,5 +339,5 @@ def empty(owner, **sizes):
 def check_sizes(owner, least=1, **sizes):
     """Refuse, with a ValueError, named sizes that are not integers ≥ ``least``."""
     for name, size in sizes.items():
-        if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < least:
+        if not (type(size) is int or isinstance(size, np.integer)) or size < least:
             raise ValueError(f"{owner}: {name} must be an integer ≥ {least}, got {size!r}")

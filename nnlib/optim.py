@@ -365,8 +365,10 @@ class _Vectors:
 
     def parts_with_gradients(self):
         """Return (t, slice) for the longest runs of parameters that have a gradient and are at the same step t."""
-        if any(p.data is not data or p._grad_buffer is not grad for p, data, grad in self.views):
-            self.gather()  # somebody gave a parameter a new array
+        for p, data, grad in self.views:
+            if p.data is not data or p._grad_buffer is not grad:  # somebody gave a parameter a new array
+                self.gather()
+                break
         runs = []
         for i, (p, part) in enumerate(zip(self.parameters, self.parts, strict=True)):
             if p.grad is None:

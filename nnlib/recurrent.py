@@ -107,21 +107,29 @@ def lstm(input, h_0, c_0, weight_ih, weight_hh, bias_ih=None, bias_hh=None):
         np.tanh(gate, out=gate)
         gate *= half
         gate += rest
-        c[t + 1] = f[t] * c[t] + i[t] * g[t]
+        np.add(f[t] * c[t], i[t] * g[t], out=c[t + 1])
         np.tanh(c[t + 1], out=tanh_c[t])
-        h[t + 1] = o[t] * tanh_c[t]
+        np.multiply(o[t], tanh_c[t], out=h[t + 1])
     h[-1] = c[-1]
 
     def backward(d):
         delta = np.empty_like(gates)
         d_i, d_f, d_g, d_o = _by_gate(delta, 4)
+        c_by_h = o * (1 - tanh_c * tanh_c)
         dh, dc = np.zeros_like(h[0]), d[-1]
         for t in reversed(range(steps)):
-            dh = dh + d[t]
-            dc = dc + dh * o[t] * (1 - tanh_c[t] * tanh_c[t])
-            d_i[t], d_f[t], d_g[t], d_o[t] = dc * g[t], dc * c[t], dc * i[t], dh * tanh_c[t]
-            delta[t] *= gates[t] * (sigmoid - gates[t]) + tanh  # σ′ = σ(1 − σ), tanh′ = 1 − tanh²
-            dh = delta[t].dot(u.data)
+            dh += d[t]
+            dc = dc + dh * c_by_h[t]
+            np.multiply(dc, g[t], out=d_i[t])
+            np.multiply(dc, c[t], out=d_f[t])
+            np.multiply(dc, i[t], out=d_g[t])
+            np.multiply(dh, tanh_c[t], out=d_o[t])
+            slope = sigmoid - gates[t]  # σ′ = σ(1 − σ), tanh′ = 1 − tanh²
+            slope *= gates[t]
+            slope += tanh
+            delta_t = delta[t]
+            delta_t *= slope
+            dh = delta_t.dot(u.data)
             dc = dc * f[t]
         return _gradients(x, w, h, delta, delta, dh, dc)
 

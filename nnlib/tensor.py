@@ -445,7 +445,7 @@ def _result(data, inputs):
 
 
 def dot_for(tensor, a, b):
-    """Return the product of two matrices as a gradient of ``tensor``, made where an optimiser keeps it if that is free."""
+    """Return the matrix a b as a gradient of ``tensor``, made where an optimiser keeps it if that is free."""
     buffer = tensor._grad_buffer
     if buffer is None or tensor.grad is not None or not a.dtype == b.dtype == buffer.dtype:
         return a.dot(b)
