@@ -91,11 +91,12 @@ def in_numpy(work, weights):
             for flat in (theta, g)
         ]
         (W, dW), (b, db) = ([parts[i::2] for parts in shaped] for i in (0, 1))
+        ones = np.ones(len(x), x.dtype)
 
         def gradients():
             a = [x]
             for i in range(layers):
-                z = a[-1] @ W[i].T
+                z = a[-1].dot(W[i].T)
                 z += b[i]
                 a.append(activation(z) if i < layers - 1 or work.squashed else z)
             d, scale = slope_of_loss(a[-1])
@@ -103,10 +104,10 @@ def in_numpy(work, weights):
             for i in reversed(range(layers)):
                 if i < layers - 1 or work.squashed:
                     d *= slope(a[i + 1])
-                np.matmul(d.T, a[i], out=dW[i])
-                d.sum(axis=0, out=db[i])
+                np.dot(d.T, a[i], out=dW[i])
+                np.dot(ones, d, out=db[i])
                 if i:
-                    d = d @ W[i]
+                    d = d.dot(W[i])
 
         def update(t):
             nonlocal theta

@@ -1,4 +1,8 @@
-"""The default dtype and the random generator."""
+"""The default dtype, the random generator, and the memory of freed arrays."""
+
+import platform
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -44,3 +48,27 @@ def test_seed_must_not_be_negative():
 def test_generator_must_be_numpys():
     with pytest.raises(TypeError, match=r"generator must be a numpy.random.Generator or None, got int"):
         nn.init.normal_(nn.Tensor([0.0]), generator=3)
+
+
+STEPS = """
+import resource, sys
+import numpy as np
+
+if sys.argv[1] == "True":
+    import nnlib
+for step in range(12):
+    arrays = [np.ones(800_000, np.float32) for _ in range(5)]
+    del arrays
+    if step == 1:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc gives memory back so soon")
+def test_a_step_finds_the_memory_that_the_last_one_freed():
+    taken = {}
+    for imported in (False, True):
+        command = [sys.executable, "-c", STEPS, str(imported)]
+        taken[imported] = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert taken[True] < 0.01 * taken[False]
