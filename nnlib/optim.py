@@ -306,14 +306,17 @@ class Adam(Optimizer):
         g = _with_decay(g, theta, group)
         m, v = state["exp_avg"], state["exp_avg_sq"]
         beta1, beta2 = group["betas"]
+        step = (1 - beta1) * g  # and room for all that follows
         m *= beta1
-        m += (1 - beta1) * g
+        m += step
+        np.multiply(g, g, out=step)
+        step *= 1 - beta2
         v *= beta2
-        v += (1 - beta2) * g * g
+        v += step
         if group["amsgrad"]:
             v = np.maximum(state["max_exp_avg_sq"], v, out=state["max_exp_avg_sq"])
         correction = math.sqrt(1 - beta2**t)
-        step = np.sqrt(v)  # √v̂ + ε is (√v + ε · correction) / correction
+        np.sqrt(v, out=step)  # √v̂ + ε is (√v + ε · correction) / correction
         step += group["eps"] * correction
         np.divide(m, step, out=step)
         step *= group["lr"] * correction / (1 - beta1**t)
