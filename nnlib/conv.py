@@ -13,15 +13,15 @@ import threading
 import numpy as np
 
 from nnlib import init
-from nnlib.functional import _floating
+from nnlib.functional import _floating, _ones
 from nnlib.layers import check_sizes, empty
 from nnlib.module import Module, Parameter
 from nnlib.tensor import as_tensor, as_tensors, record
 
 # Convolution
 
-_BAND = 2**17  # numbers that windows see at a time, so that they stay in the processor's cache
-_SMALL = 10**6  # multiply–adds up to which OpenBLAS multiplies matrices without copying them first
+_BAND = 2**18  # numbers that windows see at a time, so that they stay in the processor's cache
+_SMALL = 10**6  # multiply–adds: up to so many, OpenBLAS multiplies matrices as they lie, which is faster
 
 
 def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
@@ -84,8 +84,15 @@ def _convolve(name, dims, input, weight, bias, stride, padding, dilation, groups
     row = math.prod(places[1:]) * n
     filters = w.data.reshape(groups, outputs // groups, -1)  # (groups, outputs, pixels of a window)
     rows = max(1, _BAND // max(1, len(image) * window * row))
-    if 0 < filters[0].size * row <= _SMALL:
-        rows = min(rows, _SMALL // (filters[0].size * row))
+    width, few = max(1, row), _SMALL // filters[0].size  # columns of a small product
+    if few >= width:
+        rows = min(rows, few // width)
+    while width > max(few, 64) and width % 2 == 0:
+        width //= 2
+
+    def stacked(matrix):
+        """A view of a matrix as a stack of matrices of ``width`` columns."""
+        return matrix.reshape(*matrix.shape[:2], matrix.shape[2] // width, width).transpose(2, 0, 1, 3)
 
     def bands():
         """Yield, for some rows of places at a time, where they are in y, the windows' pixels, and room for those."""
@@ -108,7 +115,7 @@ def _convolve(name, dims, input, weight, bias, stride, padding, dilation, groups
 
     y = np.empty((groups, outputs // groups, places[0] * row), np.result_type(x.data, w.data))
     for band, pixels, room in bands():
-        np.matmul(filters, see(pixels, room), out=y[..., band])
+        np.matmul(filters, stacked(see(pixels, room)), out=stacked(y[..., band]))
     y += b.data.reshape(groups, -1, 1)
 
     def lay(d):
@@ -117,7 +124,7 @@ def _convolve(name, dims, input, weight, bias, stride, padding, dilation, groups
     def grad_x(d):
         d, grad = lay(d), np.zeros_like(padded)
         for band, pixels, room in bands():
-            np.matmul(filters.swapaxes(1, 2), d[..., band], out=matrix(room))
+            np.matmul(filters.swapaxes(1, 2), stacked(d[..., band]), out=stacked(matrix(room)))
             for i, pixel in enumerate(pixels):
                 part = grad[pixel]
                 part += room[:, i]
@@ -132,7 +139,7 @@ def _convolve(name, dims, input, weight, bias, stride, padding, dilation, groups
         _outward(y.reshape(outputs, *places, n), x),
         (x, grad_x),
         (w, grad_w),
-        (b, lambda d: lay(d).sum(axis=2).reshape(b.shape)),
+        (b, lambda d: (lay(d) @ _ones(y.shape[2], y.dtype)).reshape(b.shape)),
     )
 
 
