@@ -483,29 +483,31 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
     if y.shape == z.shape and y.dtype.kind == "f":
         wanted, counted, n = y.data.astype(z.dtype, copy=False), 1, None
     else:
-        own, counted, factor = _own_classes("cross_entropy", y, z, per_class, ignore_index)
-        n = factor.sum()
+        own, factor = _own_classes("cross_entropy", y, z, per_class, ignore_index)
+        n = None if factor is None else factor.sum()
         if not label_smoothing:
 
             def slope_of_own():
-                grad = exp * (factor[:, None] / total)
-                grad[own] -= factor
-                return grad
+                grad = exp / total
+                grad[own] -= 1
+                return grad if factor is None else grad * factor[:, None]
 
-            log_p = shifted[own] - np.log(total[:, 0])
-            return _reduce(-_times_log(factor, log_p), reduction, (z, slope_of_own), n=n)
-        wanted, counted = np.zeros_like(exp), counted[:, None]
+            loss = np.log(total[:, 0]) - shifted[own]
+            return _reduce(_weighted(loss, factor), reduction, (z, slope_of_own), n=n)
+        wanted, counted = np.zeros_like(exp), (y.data != ignore_index)[:, None]
         wanted[own] = 1
 
-    kept, per_class = 1 - float(label_smoothing), per_class.reshape(-1, *[1] * (z.ndim - 2))
+    kept = 1 - float(label_smoothing)
+    per_class = 1 if per_class is None else per_class.reshape(-1, *[1] * (z.ndim - 2))
     share = (kept * wanted + (1 - kept) / z.shape[1]) * counted * per_class
-    log_p = shifted - np.log(total)
-    loss = -_times_log(share, log_p).sum(axis=1)
+    surprise = np.log(total) - shifted
 
     def slope():
         return share.sum(axis=1, keepdims=True) / total * exp - share
 
-    return _reduce(loss, reduction, (z, slope), (y, lambda: -kept * per_class * log_p), n=n)
+    return _reduce(
+        _weighted(surprise, share).sum(axis=1), reduction, (z, slope), (y, lambda: kept * per_class * surprise), n=n
+    )
 
 
 def nll_loss(input, target, weight=None, ignore_index=-100, reduction="mean"):
@@ -522,14 +524,15 @@ def nll_loss(input, target, weight=None, ignore_index=-100, reduction="mean"):
     """
     log_p, y = _floating(input), as_tensor(target)
     per_class = _class_weights("nll_loss", log_p, weight)
-    own, _, factor = _own_classes("nll_loss", y, log_p, per_class, ignore_index)
+    own, factor = _own_classes("nll_loss", y, log_p, per_class, ignore_index)
 
     def slope():
         grad = np.zeros_like(log_p.data)
-        grad[own] = -factor
+        grad[own] = -1 if factor is None else -factor
         return grad
 
-    return _reduce(-_times_log(factor, log_p.data[own]), reduction, (log_p, slope), n=factor.sum())
+    n = None if factor is None else factor.sum()
+    return _reduce(_weighted(-log_p.data[own], factor), reduction, (log_p, slope), n=n)
 
 
 # What several operations share
@@ -551,9 +554,9 @@ def _exponentials(z, dim):
     return shifted, exp, exp.sum(axis=dim, keepdims=True)
 
 
-def _times_log(share, log_p):
-    """Return share · log p, and 0 where the share is 0: a class that nobody asks for may have probability 0."""
-    return share * np.where(share, log_p, 0)
+def _weighted(loss, factor):
+    """Return factor · loss, and 0 where the factor is 0: a class that nobody asks for may have probability 0."""
+    return loss if factor is None else factor * np.where(factor, loss, 0)
 
 
 def _standardize(rows, eps):
@@ -626,29 +629,35 @@ def _same_shape(name, input, target):
 
 
 def _class_weights(name, z, weight):
-    """Return the factor of each class, shape (C,), for scores z of shape (N, C, …)."""
+    """Return the factor of each class, shape (C,), for scores z of shape (N, C, …); ``None`` for none."""
     if z.ndim < 2:
         raise ValueError(f"{name}: input must have shape (N, C, ...), got {z.shape}")
-    classes = z.shape[1]
-    w = _ones(classes, z.dtype) if weight is None else as_tensor(weight).data.astype(z.dtype)
-    if w.shape != (classes,):
-        raise ValueError(f"{name}: weight must have shape ({classes},), got {w.shape}")
+    if weight is None:
+        return None
+    w = as_tensor(weight).data.astype(z.dtype)
+    if w.shape != z.shape[1:2]:
+        raise ValueError(f"{name}: weight must have shape ({z.shape[1]},), got {w.shape}")
     return w
 
 
 def _own_classes(name, y, z, per_class, ignore_index):
-    """Return where in z each example's own class stands, which examples count, and the factors of their classes."""
-    expected = z.shape[:1] + z.shape[2:]
+    """Return where in z each example's own class stands, and each example's factor, or ``None`` if all count alike."""
+    expected, classes = z.shape[:1] + z.shape[2:], y.data
     if y.shape != expected:
         raise ValueError(f"{name}: target must have shape {expected} for an input of shape {z.shape}, got {y.shape}")
     if y.dtype.kind not in "iu":
         raise TypeError(f"{name}: target must hold integer classes, got dtype {y.dtype}")
-    counted = y.data != ignore_index
-    if (wrong := counted & ((y.data < 0) | (y.data >= z.shape[1]))).any():
-        raise IndexError(f"{name}: target must be in [0, {z.shape[1]}), got {y.data[wrong].flat[0]}")
-    classes = np.where(counted, y.data, 0)
+    factor = None
+    outside = (classes < 0) | (classes >= z.shape[1])
+    if 0 <= ignore_index < z.shape[1] or outside.any():
+        counted = classes != ignore_index
+        if (wrong := outside & counted).any():
+            raise IndexError(f"{name}: target must be in [0, {z.shape[1]}), got {classes[wrong].flat[0]}")
+        factor, classes = counted.astype(z.dtype), np.where(counted, classes, 0)
+    if per_class is not None:
+        factor = per_class[classes] * (1 if factor is None else factor)
     examples, *places = np.indices(y.shape, sparse=True)
-    return (examples, classes, *places), counted, counted * per_class[classes]
+    return (examples, classes, *places), factor
 
 
 def _reduce(loss, reduction, *slopes, n=None):
