@@ -446,7 +446,8 @@ def _each(name, option, value, dims, least=1):
     if len(values) != dims:
         raise ValueError(f"{name}: {option} must be an int or {dims} of them, got {value!r}")
     for number in values:
-        check_sizes(name, least, **{option: number})
+        if type(number) is not int or number < least:  # NumPy's integers, and mistakes
+            check_sizes(name, least, **{option: number})
     return values
 
 
