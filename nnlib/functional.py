@@ -609,7 +609,7 @@ def _rows(a):
 
 
 def _times(a, matrix):
-    """Return a @ matrix, of all rows at once, and for small ones in half the time that ``@`` takes to begin."""
+    """Return a @ matrix: all rows in one product, by ``dot``, which begins sooner than ``@``."""
     return a.dot(matrix) if a.ndim == 2 else _rows(a).dot(matrix).reshape(*a.shape[:-1], matrix.shape[1])
 
 
@@ -618,7 +618,7 @@ def _sum_rows(rows):
     return _ones(len(rows), rows.dtype).dot(rows)
 
 
-_ones = functools.lru_cache(np.ones)  # never written to
+_ones = functools.lru_cache(maxsize=16)(np.ones)  # never written to
 
 
 def _same_shape(name, input, target):

@@ -115,11 +115,11 @@ def lstm(input, h_0, c_0, weight_ih, weight_hh, bias_ih=None, bias_hh=None):
     def backward(d):
         delta = np.empty_like(gates)
         d_i, d_f, d_g, d_o = _by_gate(delta, 4)
-        c_by_h = o * (1 - tanh_c * tanh_c)
+        h_by_c = o * (1 - tanh_c * tanh_c)
         dh, dc = np.zeros_like(h[0]), d[-1]
         for t in reversed(range(steps)):
             dh += d[t]
-            dc = dc + dh * c_by_h[t]
+            dc = dc + dh * h_by_c[t]
             np.multiply(dc, g[t], out=d_i[t])
             np.multiply(dc, c[t], out=d_f[t])
             np.multiply(dc, i[t], out=d_g[t])
