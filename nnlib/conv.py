@@ -77,9 +77,10 @@ def _convolve(name, dims, input, weight, bias, stride, padding, dilation, groups
     if b.shape != (outputs,):
         raise ValueError(f"{name}: bias must have shape ({outputs},), got {b.shape}")
     stride, dilation = _each(name, "stride", stride, dims), _each(name, "dilation", dilation, dims)
+    padding = padding if isinstance(padding, str) else _each(name, "padding", padding, dims, least=0)
     image = _inward(name, x, dims, channels * groups)
-    padded, inner = _pad(image, _margins(name, padding, kernel, stride, dilation), 0)
-    places = _places(name, padded.shape[1:-1], kernel, stride, dilation)
+    sizes, inner, places = _layout(name, image.shape[1:-1], kernel, stride, padding, dilation)
+    padded = _pad(image, sizes, inner, 0)
     window, n = math.prod(kernel), image.shape[-1]
     row = math.prod(places[1:]) * n
     filters = w.data.reshape(groups, outputs // groups, -1)  # (groups, outputs, pixels of a window)
@@ -94,28 +95,24 @@ def _convolve(name, dims, input, weight, bias, stride, padding, dilation, groups
         """A view of a matrix as a stack of matrices of ``width`` columns."""
         return matrix.reshape(*matrix.shape[:2], matrix.shape[2] // width, width).transpose(2, 0, 1, 3)
 
-    def bands():
-        """Yield, for some rows of places at a time, where they are in y, the windows' pixels, and room for those."""
-        for first in range(0, places[0], rows):
-            last = min(first + rows, places[0])
-            pixels = _windows(kernel, ((first, last), *[(0, p) for p in places[1:]]), stride, dilation)
-            yield (
-                slice(first * row, last * row),
-                pixels,
-                _room((len(image), window, last - first, *places[1:], n), y.dtype),
-            )
+    bands = []  # of rows of places: where each is in y, its windows' pixels, and the shape of all of those
+    for first in range(0, places[0], rows):
+        last = min(first + rows, places[0])
+        pixels = _windows(kernel, ((first, last), *[(0, p) for p in places[1:]]), stride, dilation)
+        bands.append((slice(first * row, last * row), pixels, (len(image), window, last - first, *places[1:], n)))
 
     def matrix(room):
         return room.reshape(groups, channels * window, room.shape[2] * row)  # (groups, pixels of a window, places · N)
 
-    def see(pixels, room):
+    def see(pixels, shape):
+        room = _room(shape, y.dtype)
         for i, pixel in enumerate(pixels):
             room[:, i] = padded[pixel]
         return matrix(room)
 
     y = np.empty((groups, outputs // groups, places[0] * row), np.result_type(x.data, w.data))
-    for band, pixels, room in bands():
-        np.matmul(filters, stacked(see(pixels, room)), out=stacked(y[..., band]))
+    for band, pixels, shape in bands:
+        np.matmul(filters, stacked(see(pixels, shape)), out=stacked(y[..., band]))
     y += b.data.reshape(groups, -1, 1)
 
     def lay(d):
@@ -123,7 +120,8 @@ def _convolve(name, dims, input, weight, bias, stride, padding, dilation, groups
 
     def grad_x(d):
         d, grad = lay(d), np.zeros_like(padded)
-        for band, pixels, room in bands():
+        for band, pixels, shape in bands:
+            room = _room(shape, y.dtype)
             np.matmul(filters.swapaxes(1, 2), stacked(d[..., band]), out=stacked(matrix(room)))
             for i, pixel in enumerate(pixels):
                 part = grad[pixel]
@@ -132,7 +130,7 @@ def _convolve(name, dims, input, weight, bias, stride, padding, dilation, groups
 
     def grad_w(d):
         d = lay(d).swapaxes(1, 2)
-        grad = sum(see(pixels, room) @ d[:, band] for band, pixels, room in bands())
+        grad = sum(see(pixels, shape) @ d[:, band] for band, pixels, shape in bands)
         return grad.swapaxes(1, 2).reshape(w.shape)
 
     return record(
@@ -167,8 +165,8 @@ def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1):
     x = _floating(input)
     image = _inward("max_pool2d", x, 2)
     kernel, stride, padding, dilation = _pool_options("max_pool2d", kernel_size, stride, padding, dilation)
-    padded, inner = _pad(image, [(a, a) for a in padding], -np.inf)
-    places = _places("max_pool2d", padded.shape[1:-1], kernel, stride, dilation)
+    sizes, inner, places = _layout("max_pool2d", image.shape[1:-1], kernel, stride, padding, dilation)
+    padded = _pad(image, sizes, inner, -np.inf)
     pixels = _windows(kernel, tuple((0, p) for p in places), stride, dilation)
     apart = all(s >= r * (k - 1) + 1 for k, s, r in zip(kernel, stride, dilation, strict=True))
     y = padded[pixels[0]].copy()
@@ -210,7 +208,7 @@ def avg_pool2d(input, kernel_size, stride=None, padding=0):
     image = _inward("avg_pool2d", x, 2)
     kernel, stride, padding, dilation = _pool_options("avg_pool2d", kernel_size, stride, padding)
     sizes = image.shape[1:-1]
-    places = _places("avg_pool2d", [n + 2 * a for n, a in zip(sizes, padding, strict=True)], kernel, stride, dilation)
+    _, _, places = _layout("avg_pool2d", sizes, kernel, stride, padding, dilation)
     averages = []
     for n, p, k, s, a in zip(sizes, places, kernel, stride, padding, strict=True):
         starts = s * np.arange(p) - a
@@ -390,27 +388,28 @@ def _outward(array, x):
     return array.transpose(-1, *range(x.ndim - 1)) if array.ndim == x.ndim else array[..., 0]
 
 
-def _pad(image, margins, value):
-    """Return the images with margins of ``value`` around them, and where in there they are."""
-    sizes = image.shape[1:-1]
-    inner = (slice(None), *[slice(before, before + n) for n, (before, _) in zip(sizes, margins, strict=True)])
-    if not any(map(any, margins)):
-        return image, inner
-    around = [before + n + after for n, (before, after) in zip(sizes, margins, strict=True)]
-    padded = np.full((len(image), *around, image.shape[-1]), value, image.dtype)
+def _pad(image, sizes, inner, value):
+    """Return the images in the middle of larger ones, of these ``sizes``, whose other pixels are ``value``."""
+    if sizes == image.shape[1:-1]:
+        return image
+    padded = np.full((len(image), *sizes, image.shape[-1]), value, image.dtype)
     padded[inner] = image
-    return padded, inner
+    return padded
 
 
 # Windows
 
 
-def _places(name, sizes, kernel, stride, dilation):
-    """Return at how many places of each dimension the window fits."""
-    spans = [r * (k - 1) + 1 for k, r in zip(kernel, dilation, strict=True)]
+@functools.lru_cache(maxsize=256)
+def _layout(name, sizes, kernel, stride, padding, dilation):
+    """Return the sizes of images with their margins, where in there they lie, and at how many places windows fit."""
+    margins = _margins(name, padding, kernel, stride, dilation)
+    inner = (slice(None), *[slice(before, before + n) for n, (before, _) in zip(sizes, margins, strict=True)])
+    sizes = tuple(before + n + after for n, (before, after) in zip(sizes, margins, strict=True))
+    spans = tuple(r * (k - 1) + 1 for k, r in zip(kernel, dilation, strict=True))
     if any(n < span for n, span in zip(sizes, spans, strict=True)):
-        raise ValueError(f"{name}: a window over {tuple(spans)} does not fit into an image of {tuple(sizes)}")
-    return tuple((n - span) // s + 1 for n, span, s in zip(sizes, spans, stride, strict=True))
+        raise ValueError(f"{name}: a window over {spans} does not fit into an image of {sizes}")
+    return sizes, inner, tuple((n - span) // s + 1 for n, span, s in zip(sizes, spans, stride, strict=True))
 
 
 @functools.lru_cache(maxsize=256)
@@ -454,7 +453,7 @@ def _each(name, option, value, dims, least=1):
 def _margins(name, padding, kernel, stride, dilation):
     """Return how many pixels come before and after the image in each dimension."""
     if not isinstance(padding, str):
-        return [(a, a) for a in _each(name, "padding", padding, len(kernel), least=0)]
+        return [(a, a) for a in padding]
     if padding not in ("valid", "same"):
         raise ValueError(f"{name}: padding must be 'valid', 'same', or integers ≥ 0, got {padding!r}")
     if padding == "same" and any(s > 1 for s in stride):

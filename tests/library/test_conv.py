@@ -33,18 +33,30 @@ def test_pools_are_the_largest_and_the_mean_of_numpys_windows(size, kernel, stri
     np.testing.assert_allclose(F.avg_pool2d(x, kernel, stride).data, windows.mean(axis=(4, 5)), rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize("size", [(6, 5), (300, 200), (3, 30_000)], ids=str)
-def test_conv2d_and_its_gradients_are_scipys_for_images_of_any_size(size, rng):
-    x, w = rng.normal(size=(1, 2, *size)), rng.normal(size=(3, 2, 3, 2))
+@pytest.mark.parametrize(
+    ("channels", "outputs", "size"),
+    [
+        (2, 3, (6, 5)),
+        (2, 3, (300, 200)),
+        (2, 3, (3, 30_000)),
+        (10, 9, (4, 2001)),
+        (40, 30, (3, 301)),
+        (40, 30, (3, 300)),
+    ],
+    ids=str,
+)
+def test_conv2d_and_its_gradients_are_scipys_for_images_of_any_size(channels, outputs, size, rng):
+    x, w = rng.normal(size=(1, channels, *size)), rng.normal(size=(outputs, channels, 3, 2))
     image, weight = nn.Tensor(x, requires_grad=True), nn.Tensor(w, requires_grad=True)
     y = F.conv2d(image, weight)
     d = rng.normal(size=y.shape)
     y.backward(d)
-    expected = [sum(correlate2d(x[0, c], w[o, c], "valid") for c in range(2)) for o in range(3)]
+    inputs, results = range(channels), range(outputs)
+    expected = [sum(correlate2d(x[0, c], w[o, c], "valid") for c in inputs) for o in results]
     np.testing.assert_allclose(y.data[0], expected, rtol=1e-9, atol=1e-11)
-    expected = [sum(convolve2d(d[0, o], w[o, c]) for o in range(3)) for c in range(2)]
+    expected = [sum(convolve2d(d[0, o], w[o, c]) for o in results) for c in inputs]
     np.testing.assert_allclose(image.grad[0], expected, rtol=1e-9, atol=1e-11)
-    expected = [[correlate2d(x[0, c], d[0, o], "valid") for c in range(2)] for o in range(3)]
+    expected = [[correlate2d(x[0, c], d[0, o], "valid") for c in inputs] for o in results]
     np.testing.assert_allclose(weight.grad, expected, rtol=1e-9, atol=1e-11)
 
 
@@ -160,6 +172,8 @@ IMAGE, WEIGHT = np.ones((1, 4, 6, 6)), np.ones((4, 4, 3, 3))
         (lambda: F.conv2d(IMAGE, WEIGHT[:3], groups=2), r"a multiple of groups=2, got \(3, 4, 3, 3\)"),
         (lambda: F.conv2d(IMAGE, WEIGHT, np.ones(1)), r"conv2d: bias must have shape \(4,\), got \(1,\)"),
         (lambda: F.conv2d(IMAGE, WEIGHT, stride=0), "conv2d: stride must be an integer ≥ 1, got 0"),
+        (lambda: F.conv2d(IMAGE, WEIGHT, stride=1.5), "conv2d: stride must be an integer ≥ 1, got 1.5"),
+        (lambda: F.max_pool2d(IMAGE, (2, True)), "max_pool2d: kernel_size must be an integer ≥ 1, got True"),
         (lambda: F.conv2d(IMAGE, WEIGHT, dilation=(1, -1)), "conv2d: dilation must be an integer ≥ 1, got -1"),
         (lambda: F.conv2d(IMAGE, WEIGHT, padding=-1), "conv2d: padding must be an integer ≥ 0, got -1"),
         (

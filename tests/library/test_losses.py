@@ -159,6 +159,14 @@ def test_ignored_examples_change_nothing(rng):
     np.testing.assert_array_equal(scores.grad[1::2], 0)
 
 
+@pytest.mark.parametrize("ignored", range(3))
+@pytest.mark.parametrize("function", [F.cross_entropy, F.nll_loss])
+def test_any_class_may_be_ignored(function, ignored, rng):
+    scores, target = rng.normal(size=(6, 3)), np.array([0, 1, 2, 0, 1, 2])
+    each = function(scores, target, reduction="none").data
+    assert function(scores, target, ignore_index=ignored).item() == pytest.approx(each[target != ignored].mean())
+
+
 def test_small_unsigned_classes_are_classes():
     classes = np.array([2, 0], np.uint8)
     assert F.cross_entropy(SCORES, classes).item() == F.cross_entropy(SCORES, classes.astype(int)).item()

@@ -375,6 +375,23 @@ def test_refuses_to_move_nothing(params):
         nn.optim.SGD(params, lr=0.1)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_gradients_add_up_where_an_optimizer_keeps_them(dtype):
+    """Twice in one pass, where a layer is used twice, and over passes; whatever the dtype of what comes in."""
+    layer, alone = (nn.Linear(3, 3).to(dtype) for _ in range(2))
+    alone.load_state_dict(layer.state_dict())
+    optimizer = nn.optim.SGD(layer.parameters())
+    for net in (layer, alone):
+        for _ in range(2):
+            (net(net(X)) ** 2).sum().backward()
+    for p, q in zip(layer.parameters(), alone.parameters(), strict=True):
+        assert p.grad.dtype == dtype
+        np.testing.assert_allclose(p.grad, q.grad, rtol=1e-12 if dtype == "float64" else 1e-5)
+    before = layer.weight.data.copy()
+    optimizer.step()
+    np.testing.assert_allclose(layer.weight.data, before - 1e-3 * alone.weight.grad, rtol=1e-5)
+
+
 def test_refuses_a_parameter_given_twice():
     p = leaf([1.0])
     with pytest.raises(ValueError, match="given to the optimizer twice"):
