@@ -400,7 +400,6 @@ def _pad(image, sizes, inner, value):
 # Windows
 
 
-@functools.lru_cache(maxsize=256)
 def _layout(name, sizes, kernel, stride, padding, dilation):
     """Return the sizes of images with their margins, where in there they lie, and at how many places windows fit."""
     margins = _margins(name, padding, kernel, stride, dilation)
