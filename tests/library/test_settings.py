@@ -15,6 +15,11 @@ def test_parameters_take_the_default_dtype():
     assert {p.dtype for p in nn.Linear(2, 3).parameters()} == {np.dtype("float32")}
 
 
+def test_integers_take_the_default_dtype():
+    nn.set_default_dtype(np.float32)
+    assert nn.functional.relu(np.array([-1, 2])).dtype == np.float32
+
+
 @pytest.mark.parametrize("dtype", ["float16", "int64", int, None, "double precision", complex])
 def test_default_dtype_refuses_all_but_float32_and_float64(dtype):
     with pytest.raises(ValueError, match="dtype must be float32 or float64, got "):

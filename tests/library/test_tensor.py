@@ -42,6 +42,11 @@ def test_array_is_shared_not_copied():
     assert nn.Tensor(array).data is array
 
 
+def test_tensor_of_a_tensor_shares_its_numbers():
+    first = nn.Tensor([1.0, 2.0])
+    assert nn.Tensor(first).data is first.data
+
+
 def test_dtype_argument_converts():
     assert nn.Tensor([1, 2], dtype="float32").dtype == np.float32
 
