@@ -382,7 +382,7 @@ def test_gradients_add_up_where_an_optimizer_keeps_them(dtype):
     alone.load_state_dict(layer.state_dict())
     optimizer = nn.optim.SGD(layer.parameters())
     for net in (layer, alone):
-        for x in (X, X.astype("float32")):
+        for x in (X.astype("float32"), X):
             (net(net(x)) * np.array([1.0, 2.0, 3.0])).sum().backward()
     for p, q in zip(layer.parameters(), alone.parameters(), strict=True):
         assert p.grad.dtype == dtype
