@@ -174,17 +174,17 @@ class Tensor:
         if gradient.shape != self.shape:
             raise ValueError(f"gradient must have this tensor's shape {self.shape}, got {gradient.shape}")
 
-        gradients = {id(self): gradient}
+        gradients = {self: gradient}
         for tensor in self._record():
-            grad = gradients.pop(id(tensor))
+            grad = gradients.pop(tensor)
             if tensor._keep_grad or not tensor._inputs:
                 tensor._accumulate(grad)
             for source, grad_source in tensor._inputs:
-                key, new = id(source), grad_source(grad)
+                new = grad_source(grad)
                 if not source._inputs:
                     source._accumulate(new)
                 else:
-                    gradients[key] = gradients[key] + new if key in gradients else new
+                    gradients[source] = gradients[source] + new if source in gradients else new
             if tensor._inputs and not retain_graph:
                 tensor._inputs = _USED
 
@@ -194,13 +194,13 @@ class Tensor:
 
     def _record(self):
         """Return this tensor and all it was computed from but leaves, youngest first: each after all that used it."""
-        found, waiting = {id(self): self}, [self]
+        found, waiting = {self}, [self]
         while waiting:
             for source, _ in waiting.pop()._inputs:
-                if source._inputs and id(source) not in found:
-                    found[id(source)] = source
+                if source._inputs and source not in found:
+                    found.add(source)
                     waiting.append(source)
-        return sorted(found.values(), key=attrgetter("_born"), reverse=True)
+        return sorted(found, key=attrgetter("_born"), reverse=True)
 
     def _accumulate(self, grad):
         if self.grad is not None:
