@@ -538,9 +538,9 @@ def nll_loss(input, target, weight=None, ignore_index=-100, reduction="mean"):
 # What several operations share
 
 
+@np.errstate(over="ignore")  # where e⁻ᶻ is too large for a float, σ(z) is 0
 def _sigmoid(z):
-    with np.errstate(over="ignore"):  # where e⁻ᶻ is too large for a float, σ(z) is 0
-        return 1 / (1 + np.exp(-z))
+    return np.reciprocal(1 + np.exp(-z))
 
 
 def _softplus(z):
