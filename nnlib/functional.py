@@ -674,7 +674,6 @@ def _reduce(loss, reduction, *slopes, n=None):
 
         return record(loss, *[(t, lambda d, s=slope: spread(d, s())) for t, slope in slopes])
     divisor = (loss.size if n is None else n) if reduction == "mean" else 1
-    divisor = loss.dtype.type(divisor)
     return record(loss.sum() / divisor, *[(t, lambda d, s=slope: d / divisor * s()) for t, slope in slopes])
 
 

@@ -170,9 +170,10 @@ class Tensor:
                     "reduce it with .sum() or .mean(), or pass gradient="
                 )
             gradient = np.ones(self.shape, self.dtype)
-        gradient = np.asarray(_array(gradient), self.dtype)
-        if gradient.shape != self.shape:
-            raise ValueError(f"gradient must have this tensor's shape {self.shape}, got {gradient.shape}")
+        else:
+            gradient = np.asarray(_array(gradient), self.dtype)
+            if gradient.shape != self.shape:
+                raise ValueError(f"gradient must have this tensor's shape {self.shape}, got {gradient.shape}")
 
         gradients = {self: gradient}
         for tensor in self._record():
