@@ -18,13 +18,14 @@ help:  ## list the targets
 book: $(HTML)/.built  ## the book as HTML, in _build/html
 	@echo "The book is in $(HTML)/index.html; it needs no server."
 
+# One thread multiplies matrices: on a busy machine two of them mostly wait for each other.
 test: $(HTML)/.built .venv/.browser  ## style, spelling, every test of the library, the notebooks and the site
 	@echo "Checking style and spelling"
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/codespell
 	@echo "Running the tests"
-	@PYTHONUNBUFFERED=1 $(BIN)/python -m pytest --nbval --nbval-current-env --nbval-sanitize-with tests/chapters/sanitize.cfg $(TESTS)
+	@PYTHONUNBUFFERED=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --nbval --nbval-current-env --nbval-sanitize-with tests/chapters/sanitize.cfg $(TESTS)
 
 lab: .venv/.stamp  ## the chapters in JupyterLab
 	@$(BIN)/jupyter lab chapters
