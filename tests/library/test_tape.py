@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import nnlib as nn
-from nnlib.tensor import record_jointly
+from nnlib.tensor import record, record_jointly
 
 
 def leaf(data):
@@ -32,6 +32,13 @@ def test_every_path_counts():
     y = x * x
     (y * y + y).backward()
     assert x.grad == (2 * 9 + 1) * 6
+
+
+@pytest.mark.parametrize("given", [None, [1.0]])
+def test_backward_starts_in_the_dtype_of_the_result(given):
+    x, seen = leaf(np.ones(1, np.float32)), []
+    record(x.data, (x, lambda d: seen.append(d.dtype) or d)).backward(given)
+    assert seen == [np.float32]
 
 
 def test_backward_starts_from_the_gradient_given():
