@@ -1,4 +1,4 @@
-"""The three things that are global in nnlib: the default dtype, gradient recording, and the random generator."""
+"""What is global in nnlib: the default dtype, gradient recording, the random generator, and how memory is kept."""
 
 from contextlib import ContextDecorator
 
