@@ -119,7 +119,7 @@ def _convolve(name, dims, input, weight, bias, stride, padding, dilation, groups
         return _lay(d, dims).reshape(y.shape)
 
     def grad_x(d):
-        d, grad = lay(d), np.zeros_like(padded)
+        d, grad = lay(d), np.zeros(padded.shape, padded.dtype)
         for band, pixels, shape in bands:
             room = _room(shape, y.dtype)
             np.matmul(filters.swapaxes(1, 2), stacked(d[..., band]), out=stacked(matrix(room)))
@@ -174,7 +174,7 @@ def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1):
         np.maximum(y, padded[pixel], out=y)
 
     def grad_x(d):
-        d, grad, waiting = _lay(d, 2), np.zeros_like(padded), np.ones(y.shape, bool)
+        d, grad, waiting = _lay(d, 2), np.zeros(padded.shape, padded.dtype), np.ones(y.shape, bool)
         for pixel in pixels:
             largest = padded[pixel] == y
             largest &= waiting

@@ -169,7 +169,7 @@ class Tensor:
                     f"backward() starts from one number, this tensor has shape {self.shape}: "
                     "reduce it with .sum() or .mean(), or pass gradient="
                 )
-            gradient = np.ones(self.shape, self.dtype)
+            gradient = np.array(1, self.dtype, ndmin=self.ndim)
         else:
             gradient = np.asarray(_array(gradient), self.dtype)
             if gradient.shape != self.shape:
@@ -379,7 +379,7 @@ class Tensor:
         repeats = any(isinstance(part, list | np.ndarray) for part in parts)
 
         def scatter(d):
-            grad = np.zeros_like(self.data)
+            grad = np.zeros(self.shape, self.dtype)
             if repeats:
                 np.add.at(grad, index, d)  # an element picked twice receives both gradients
             else:
