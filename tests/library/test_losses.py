@@ -49,6 +49,12 @@ def test_mse_is_the_mean_of_squares():
     assert F.mse_loss([1.0, 2.0], [0.0, 4.0]).item() == (1 + 4) / 2
 
 
+def test_absolute_error_of_0_has_slope_0():
+    x, y = (nn.Tensor([1.0, 2.0], requires_grad=True) for _ in range(2))
+    F.l1_loss(x, y).backward()
+    np.testing.assert_array_equal([x.grad, y.grad], np.zeros((2, 2)))
+
+
 def test_integers_are_predictions_too():
     assert F.mse_loss([1, 2], [1.5, 2.5]).item() == 0.25
 

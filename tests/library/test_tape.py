@@ -41,6 +41,12 @@ def test_backward_starts_in_the_dtype_of_the_result(given):
     assert seen == [np.float32]
 
 
+def test_backward_starts_in_the_shape_of_the_result():
+    x, seen = leaf([[3.0]]), []
+    record(x.data, (x, lambda d: seen.append(d.shape) or d)).backward()
+    assert seen == [(1, 1)]
+
+
 def test_backward_starts_from_the_gradient_given():
     x = leaf([1.0, 2.0])
     (x * x).backward([1.0, -1.0])
