@@ -184,7 +184,7 @@ def linear(input, weight, bias=None):
     inputs = [(x, lambda d: _times(d, W)), (w, lambda d: dot_for(w, _rows(d).T, _rows(X)))]
     if bias is not None:
         b = as_tensor(bias)
-        if b.shape != W.shape[:1]:
+        if b.data.shape != W.shape[:1]:
             raise ValueError(f"linear: bias must have shape {W.shape[:1]}, got {b.shape}")
         Z += b.data
         inputs.append((b, lambda d: _sum_rows(_rows(d))))
@@ -584,7 +584,7 @@ def _standardize_backward(g, normal, deviation):
 def _floating(value):
     """Return ``value`` as a tensor of floating-point numbers; integers take the default dtype."""
     tensor = as_tensor(value)
-    return tensor if tensor.dtype.kind == "f" else tensor.to(settings.get_default_dtype())
+    return tensor if tensor.data.dtype.kind == "f" else tensor.to(settings.get_default_dtype())
 
 
 def _factor(name, value, like):
@@ -625,9 +625,9 @@ _ones = functools.lru_cache(maxsize=16)(np.ones)  # never written to
 
 def _same_shape(name, input, target):
     a, b = as_tensors(input, target)
-    if a.shape != b.shape:
+    if a.data.shape != b.data.shape:
         raise ValueError(f"{name}: input has shape {a.shape}, target has shape {b.shape}; they must be the same")
-    return a, b if b.dtype == a.dtype else b.to(a.dtype)
+    return a, b if b.data.dtype == a.data.dtype else b.to(a.dtype)
 
 
 def _class_weights(name, z, weight):

@@ -7,7 +7,7 @@ import numpy as np
 
 from nnlib import settings
 
-_born = count()
+_born, _birth = count(), attrgetter("_born")
 
 
 class Tensor:
@@ -195,13 +195,14 @@ class Tensor:
 
     def _record(self):
         """Return this tensor and all it was computed from but leaves, youngest first: each after all that used it."""
-        found, waiting = {self}, [self]
-        while waiting:
-            for source, _ in waiting.pop()._inputs:
+        found, tensors = {self}, [self]
+        for tensor in tensors:  # which grows meanwhile
+            for source, _ in tensor._inputs:
                 if source._inputs and source not in found:
                     found.add(source)
-                    waiting.append(source)
-        return sorted(found, key=attrgetter("_born"), reverse=True)
+                    tensors.append(source)
+        tensors.sort(key=_birth, reverse=True)
+        return tensors
 
     def _accumulate(self, grad):
         if self.grad is not None:
