@@ -239,13 +239,14 @@ def _gradients(x, w, h, from_input, from_state, *states):
     steps; ``states`` those of the states before the first.
     """
     d_x, d_h = _rows(from_input), _rows(from_state)
+    d_b = _sum_rows(d_x)
     return [
         (d_x @ w.data).reshape(x.shape) if x.requires_grad else None,
         *states,
         d_x.T @ _rows(x.data),
         d_h.T @ _rows(h[: len(from_state)]),
-        _sum_rows(d_x),
-        _sum_rows(d_h),
+        d_b,
+        d_b if from_state is from_input else _sum_rows(d_h),
     ]
 
 
