@@ -395,8 +395,9 @@ def l1_loss(input, target, reduction="mean"):
     """
     prediction, y = _same_shape("l1_loss", input, target)
     error = prediction.data - y.data
-    signs = (prediction, lambda d: d * np.sign(error)), (y, lambda d: -d * np.sign(error))
-    return _reduce(np.abs(error), reduction, *signs)
+    return _reduce(
+        np.abs(error), reduction, (prediction, lambda d: d * np.sign(error)), (y, lambda d: -d * np.sign(error))
+    )
 
 
 def binary_cross_entropy(input, target, weight=None, reduction="mean"):
@@ -663,9 +664,9 @@ def _own_classes(name, y, z, per_class, ignore_index):
 
 
 def _reduce(loss, reduction, *inputs, n=None):
-    """Return the loss of each element as its mean, sum or as it is.
+    """Return the losses of all elements as their mean, over ``n`` of them if given, as their sum, or as they are.
 
-    ``inputs`` are as for :func:`record`, from the gradient of a loss that is left as it is; the mean is over ``n``.
+    ``inputs`` are pairs as for :func:`record`, whose functions start from the gradient of each element's loss.
     """
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
