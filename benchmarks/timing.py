@@ -8,7 +8,9 @@ import numpy as np
 from rivals import RIVALS, in_nnlib
 
 import nnlib
+from nnlib.tensor import record
 
+NOTHING = np.zeros(1, "f4")
 IMPORT = "import sys, time; start = time.process_time(); import {}; print(time.process_time() - start, *sys.modules)"
 
 
@@ -69,6 +71,31 @@ def bare(products, repeat=1):
             np.matmul(a, b, out)
 
     return min(seconds(run)[0] for _ in range(30)) / repeat
+
+
+class Empty(nnlib.Module):
+    """Called, recorded and walked like a layer, with as many parameters; but it computes nothing."""
+
+    def __init__(self, layer):
+        for name, _ in layer.named_parameters():
+            setattr(self, name, nnlib.Parameter(NOTHING))
+        self.learned = list(self.parameters())
+
+    def forward(self, input):
+        return record(NOTHING, *[(tensor, lambda d: d) for tensor in (input, *self.learned)])
+
+
+def tape(work):
+    """The least time of forward and backward through layers that compute nothing, as many as the work has."""
+    model, x = nnlib.Sequential(*map(Empty, work.model(nnlib))), nnlib.Tensor(NOTHING)
+
+    def run():
+        for _ in range(work.steps):
+            output = model(x)
+            model.zero_grad()
+            output.backward()
+
+    return min(seconds(run)[0] for _ in range(30)) / work.steps
 
 
 def imports(rounds):

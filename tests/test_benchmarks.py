@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+import nnlib
+
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 
 from rivals import installed
-from timing import beside
+from timing import NOTHING, Empty, beside
 from works import WORKS
 
 
@@ -21,3 +23,12 @@ def test_a_step_moves_the_weights_alike_in_every_library(name):
 def test_matrix_products_fit(name):
     for a, b in WORKS[name].products():
         assert a.shape[-1] == b.shape[-2]
+
+
+def test_layers_that_compute_nothing_are_recorded_and_walked():
+    layers = WORKS["W7"].model(nnlib)
+    model = nnlib.Sequential(*map(Empty, layers))
+    model(nnlib.Tensor(NOTHING)).backward()
+    gradients = [p.grad for p in model.parameters()]
+    assert len(gradients) == len(list(layers.parameters())) == 20
+    assert gradients == [1] * 20
