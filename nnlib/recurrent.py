@@ -220,10 +220,10 @@ def _operands(name, gates, input, states, weight_ih, weight_hh, bias_ih, bias_hh
 
 
 def _over_time(x, w, b):
-    """Return what the inputs of all steps contribute, W x_t + b: one matrix product, shape (L, N, rows of W)."""
-    sums = _rows(x) @ w.T
+    """Return what the inputs contribute, W x_t + b for each step, shape (L, N, rows of W)."""
+    sums = x @ np.ascontiguousarray(w.T)
     sums += b
-    return sums.reshape(*x.shape[:2], len(w))
+    return sums
 
 
 def _by_gate(array, gates):
@@ -241,10 +241,10 @@ def _gradients(x, w, h, from_input, from_state, *states):
     d_x, d_h = _rows(from_input), _rows(from_state)
     d_b = _sum_rows(d_x)
     return [
-        (d_x @ w.data).reshape(x.shape) if x.requires_grad else None,
+        from_input @ w.data if x.requires_grad else None,
         *states,
-        d_x.T @ _rows(x.data),
-        d_h.T @ _rows(h[: len(from_state)]),
+        d_x.T.dot(_rows(x.data)),
+        d_h.T.dot(_rows(h[: len(from_state)])),
         d_b,
         d_b if from_state is from_input else _sum_rows(d_h),
     ]
