@@ -111,10 +111,10 @@ class Recurrent(Work):
 
     def products(self):
         steps, batch, size = self.x.shape
-        from_input, gradient = linear(steps * batch, size, 4 * size, first=True)
-        (h, weight), _, backward = linear(batch, size, 4 * size)  # the gradients of all steps are one product
-        every_step = [(h, weight.copy()), backward] * steps
-        return [from_input, *every_step, gradient, gradient, *linear(batch, size, 1)]
+        (rows, weight), _, backward = linear(batch, size, 4 * size)
+        forward = rows, weight.copy()  # with the input, and once more with the state
+        _, gradient = linear(steps * batch, size, 4 * size, first=True)  # of all steps in one product
+        return [*[forward, forward, backward] * steps, gradient, gradient, *linear(batch, size, 1)]
 
 
 class Transformer(Work):
