@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "site"))
 
 import browser  # noqa: E402
-from playwright.sync_api import Page, sync_playwright  # noqa: E402
+from playwright.sync_api import sync_playwright  # noqa: E402
 
 BOOK = ROOT / "_build" / "html"
 KINDS = ("html", "own js", "theme js", "css", "fonts", "images", "all")
@@ -63,7 +63,7 @@ def serve() -> http.server.ThreadingHTTPServer:
     return server
 
 
-def kind(path: str) -> str:
+def kind(path):
     """What a file counts as."""
     suffix = path.rsplit(".", 1)[-1]
     if suffix == "js":
@@ -71,7 +71,7 @@ def kind(path: str) -> str:
     return {"css": "css", "woff2": "fonts", "html": "html"}.get(suffix, "images")
 
 
-def weigh(page: Page, address: str, name: str) -> Counter:
+def weigh(page, address, name):
     """Gzipped bytes of all that a page fetches, by kind."""
     fetched = {}
     page.on("response", lambda response: fetched.setdefault(urlsplit(response.url).path, response))
@@ -87,7 +87,7 @@ def weigh(page: Page, address: str, name: str) -> Counter:
     return weights + Counter({"all": weights.total()})
 
 
-def main() -> None:
+def main():
     """Print both tables."""
     server = serve()
     address = f"http://127.0.0.1:{server.server_port}/"

@@ -7,19 +7,20 @@ import numpy as np
 
 from nnlib import functional as F
 from nnlib import init
+from nnlib.checks import check_sizes, fraction
 from nnlib.functional import _floating
-from nnlib.layers import Dropout, LayerNorm, Linear, check_sizes, empty
+from nnlib.layers import Dropout, LayerNorm, Linear, empty
 from nnlib.module import Module, ModuleList, Parameter
 from nnlib.tensor import Tensor, as_tensor, record_jointly, unbroadcast
 
-# The operation
+# The operations
 
 
 def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None):
     """Return A V with A = softmax(Q Kᵀ/√E + M): for each query a mean of the values, weighted by how their keys fit.
 
-    Gradients: dV = Aᵀ d and dA = d Vᵀ; then through the softmax dS = A ⊙ (dA − Σ A ⊙ dA), where the sum over the keys
-    is also the sum of d ⊙ A V over the values; then dQ = dS K/√E, dK = dSᵀ Q/√E and dM = dS.
+    Gradients: dV = Aᵀ d and dA = d Vᵀ; then through the softmax dS = A ⊙ (dA − Σ A ⊙ dA), summed over the keys;
+    then dQ = dS K/√E, dK = dSᵀ Q/√E and dM = dS.
     Source: Vaswani et al. (2017).
 
     Args:
@@ -44,46 +45,57 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
     if min(q.ndim, k.ndim, v.ndim) < 2 or q.shape[-1] != k.shape[-1] or k.shape[-2] != v.shape[-2]:
         shapes = f"query {q.shape}, key {k.shape} and value {v.shape}"
         raise ValueError(f"{name}: {shapes} must have shapes (..., L, E), (..., S, E) and (..., S, E_v)")
-    if not 0 <= dropout_p <= 1:
-        raise ValueError(f"{name}: dropout_p must be between 0 and 1, got {dropout_p}")
+    fraction(f"{name}: dropout_p", dropout_p)
     if is_causal:
         if attn_mask is not None:
-            raise ValueError(f"{name}: give attn_mask or is_causal, not both: add causal_mask() to the mask")
+            raise ValueError(
+                f"{name}: give attn_mask or is_causal, not both: add nnlib.attention.causal_mask(L, S) to attn_mask"
+            )
         attn_mask = causal_mask(q.shape[-2], k.shape[-2], q.dtype)
-    mask = _added(name, attn_mask, q.dtype, allowed=True)
-    a, scores_backward = _softmax_of_scores(name, q, k, mask, scale)
-    kept = F.dropout(np.ones_like(a), dropout_p).data if dropout_p else None
-    taken = a if kept is None else a * kept
-    y = taken @ v.data
-
-    def backward(d):
-        grad_a = d @ v.data.swapaxes(-1, -2)
-        if kept is not None:
-            grad_a *= kept
-        grad_a -= (d * y).sum(axis=-1, keepdims=True)
-        grad_a *= a
-        return [*scores_backward(grad_a), unbroadcast(taken.swapaxes(-1, -2) @ d, v)]
-
-    return record_jointly(y, (q, k, mask, v), backward)
+    return F.dropout(attention_weights(q, k, attn_mask, scale), dropout_p) @ v
 
 
 def attention_weights(query, key, attn_mask=None, scale=None):
     """Return A = softmax(Q Kᵀ/√E + M), shape (..., L, S): how much each query takes from each key.
 
-    Arguments, gradients and errors as in :func:`scaled_dot_product_attention`, which does not keep A for you.
+    Arguments, gradients and errors as in :func:`.scaled_dot_product_attention`, which does not keep A for you.
     """
     q, k = _floating(query), as_tensor(key)
     if min(q.ndim, k.ndim) < 2 or q.shape[-1] != k.shape[-1]:
         raise ValueError(
             f"attention_weights: query {q.shape} and key {k.shape} must have shapes (..., L, E), (..., S, E)"
         )
-    mask = _added("attention_weights", attn_mask, q.dtype, allowed=True)
-    a, scores_backward = _softmax_of_scores("attention_weights", q, k, mask, scale)
-    return record_jointly(a, (q, k, mask), lambda d: scores_backward(a * (d - (d * a).sum(axis=-1, keepdims=True))))
+    mask = _additive_mask("attn_mask", attn_mask, q.dtype, True)
+    scale = 1 / math.sqrt(q.shape[-1]) if scale is None else float(scale)
+    a = (q.data * scale) @ k.data.swapaxes(-1, -2)
+    try:
+        a += mask.data
+    except ValueError:
+        raise ValueError(f"attn_mask must broadcast to {a.shape}, got shape {mask.shape}") from None
+    top = a.max(axis=-1, keepdims=True, initial=-np.inf)
+    a -= np.where(top == -np.inf, 0, top)
+    np.exp(a, out=a)
+    total = a.sum(axis=-1, keepdims=True)
+    a /= np.where(total == 0, 1, total)
+
+    def backward(d):
+        d = a * (d - (d * a).sum(axis=-1, keepdims=True))  # the gradient of the scores
+        return (
+            unbroadcast(d @ k.data * scale, q),
+            unbroadcast(d.swapaxes(-1, -2) @ q.data * scale, k),
+            unbroadcast(d, mask) if mask.requires_grad else None,
+        )
+
+    return record_jointly(a, (q, k, mask), backward)
 
 
 def causal_mask(length, keys=None, dtype=None):
     """Return what to add to the scores so that query i looks at keys 0 … i only: 0 there, −∞ elsewhere.
+
+    Args:
+        length: how many queries there are, L.
+        keys: how many keys, S; as many as queries if ``None``.
+        dtype: that of the array, shape (L, S); float64 if ``None``.
 
     >>> causal_mask(3)
     array([[  0., -inf, -inf],
@@ -93,39 +105,35 @@ def causal_mask(length, keys=None, dtype=None):
     return np.triu(np.full((length, length if keys is None else keys), -np.inf, dtype), 1)
 
 
-def _softmax_of_scores(name, q, k, mask, scale):
-    """Return softmax(Q Kᵀ · scale + M), and the function from the gradient of the scores to those of Q, K and M."""
-    scale = 1 / math.sqrt(q.shape[-1]) if scale is None else float(scale)
-    scores = (q.data * scale) @ k.data.swapaxes(-1, -2)
-    try:
-        scores += mask.data
-    except ValueError:
-        raise ValueError(f"{name}: attn_mask must broadcast to {scores.shape}, got shape {mask.shape}") from None
-    top = scores.max(axis=-1, keepdims=True, initial=-np.inf)
-    scores -= np.where(top == -np.inf, 0, top)
-    np.exp(scores, out=scores)
-    total = scores.sum(axis=-1, keepdims=True)
-    scores /= np.where(total == 0, 1, total)
+def positional_encoding(length, d_model):
+    """Return PE with PE[t, 2i] = sin(t / 10000^(2i/E)) and PE[t, 2i + 1] = cos of the same, as an array (length, E).
 
-    def backward(d):
-        return (
-            unbroadcast(d @ k.data * scale, q),
-            unbroadcast(d.swapaxes(-1, -2) @ q.data * scale, k),
-            unbroadcast(d, mask) if mask.requires_grad else None,
-        )
+    A shift in time turns each pair of columns by an angle, whatever t is. Source: Vaswani et al. (2017).
 
-    return scores, backward
+    Raises:
+        ValueError: if ``length`` or ``d_model`` is not a positive integer, or ``d_model`` is odd.
+
+    >>> positional_encoding(2, 4).round(4)
+    array([[0.    , 1.    , 0.    , 1.    ],
+           [0.8415, 0.5403, 0.01  , 1.    ]])
+    """
+    encoding = empty("positional_encoding", length=length, d_model=d_model)
+    if d_model % 2:
+        raise ValueError(f"positional_encoding: d_model must be even, got {d_model}")
+    angles = np.arange(length)[:, None] / 10000 ** (np.arange(0, d_model, 2) / d_model)
+    encoding[:, 0::2], encoding[:, 1::2] = np.sin(angles), np.cos(angles)
+    return encoding
 
 
-def _added(name, mask, dtype, allowed):
-    """Return a mask as numbers to add to the scores; booleans are ``allowed`` where a query may look."""
+def _additive_mask(name, mask, dtype, allowed):
+    """Return a mask as numbers to add to the scores; where a query may look, booleans are ``allowed``."""
     if mask is None:
         return Tensor(np.zeros((1, 1), dtype))
     mask = as_tensor(mask)
     if mask.dtype.kind == "b":
         return Tensor(np.where(mask.data == allowed, 0, -np.inf).astype(dtype))
     if mask.dtype.kind != "f":
-        raise TypeError(f"{name}: a mask must hold booleans or floating-point numbers, got dtype {mask.dtype}")
+        raise TypeError(f"{name} must hold booleans or floating-point numbers, got dtype {mask.dtype}")
     return mask if mask.dtype == dtype else mask.to(dtype)
 
 
@@ -159,8 +167,7 @@ class MultiheadAttention(Module):
         check_sizes("MultiheadAttention", embed_dim=embed_dim, num_heads=num_heads)
         if embed_dim % num_heads:
             raise ValueError(f"MultiheadAttention: {num_heads=} must divide {embed_dim=}")
-        if not 0 <= dropout <= 1:
-            raise ValueError(f"MultiheadAttention: dropout must be between 0 and 1, got {dropout}")
+        fraction("MultiheadAttention: dropout", dropout)
         self.embed_dim, self.num_heads, self.dropout, self.batch_first = embed_dim, num_heads, dropout, batch_first
         weight = empty("MultiheadAttention", **{"3 · embed_dim": 3 * embed_dim, "embed_dim": embed_dim})
         self.in_proj_weight = init.xavier_uniform_(Parameter(weight))
@@ -187,39 +194,41 @@ class MultiheadAttention(Module):
             key, value: shape (S, N, E) or (S, E).
             key_padding_mask: shape (N, S) or (S,): booleans that are true for keys that nobody may look at, or numbers
                 to add to their scores.
-            need_weights: whether to return the weights; without them it is faster.
+            need_weights: whether to return the weights.
             attn_mask: shape (L, S), or (N · heads, L, S): booleans that are true where a query may *not* look (as in
                 PyTorch, unlike those of :func:`.scaled_dot_product_attention`), or numbers to add to the scores.
             average_attn_weights: whether to return the mean of the heads' weights rather than each.
             is_causal: whether query i may look at keys 0 … i only.
 
         Returns:
-            The output, in the shape of ``query``, and A, shape (N, L, S) or (N, heads, L, S), or ``None``.
+            The output, in the shape of ``query``, and A, shape (N, L, S) or (N, heads, L, S), without N for a single
+            sequence; or ``None``.
 
         Raises:
             ValueError: if the shapes do not fit.
             TypeError: if a mask holds integers.
         """
         q, k, v = (_floating(t) for t in (query, key, value))
+        shapes = f"query {q.shape}, key {k.shape}, value {v.shape}"
         if q.ndim not in (2, 3) or any(t.ndim != q.ndim or t.shape[-1] != self.embed_dim for t in (q, k, v)):
-            shapes = f"query {q.shape}, key {k.shape}, value {v.shape}"
             raise ValueError(f"MultiheadAttention: {shapes} must have 2 or 3 dimensions, the last {self.embed_dim}")
         swap = q.ndim == 3 and not self.batch_first
         if swap:
             q, k, v = (t.transpose(0, 1) for t in (q, k, v))
         if k.shape != v.shape or q.shape[:-2] != k.shape[:-2]:
-            raise ValueError("MultiheadAttention: key and value must have one shape, and the batch size of query")
+            raise ValueError(
+                f"MultiheadAttention: key and value must have one shape, and the batch size of query, got {shapes}"
+            )
         mask = self._mask(attn_mask, key_padding_mask, is_causal, q, k)
         q, k, v = (self._project(t, i) for i, t in enumerate((q, k, v)))  # (N, heads, L or S, E / heads)
-        dropout, weights = self.dropout if self.training else 0.0, None
-        if need_weights:
-            weights = F.dropout(attention_weights(q, k, mask), dropout)
-            heads = weights @ v
-            weights = weights.mean(dim=-3) if average_attn_weights else weights
-        else:
-            heads = scaled_dot_product_attention(q, k, v, mask, dropout)
-        joined = heads.transpose(-3, -2)  # (N, L, heads, E / heads)
+        dropout = self.dropout if self.training else 0.0
+        weights = F.dropout(attention_weights(q, k, mask), dropout)
+        joined = (weights @ v).transpose(-3, -2)  # (N, L, heads, E / heads)
         output = self.out_proj(joined.reshape(*joined.shape[:-2], self.embed_dim))
+        if not need_weights:
+            weights = None
+        elif average_attn_weights:
+            weights = weights.mean(dim=-3)
         return output.transpose(0, 1) if swap else output, weights
 
     def _project(self, input, i):
@@ -234,7 +243,7 @@ class MultiheadAttention(Module):
         batch, length, keys = q.shape[:-2], q.shape[-2], k.shape[-2]
         masks = [causal_mask(length, keys, q.dtype)] if is_causal else []
         if attn_mask is not None:
-            mask = _added("MultiheadAttention", attn_mask, q.dtype, allowed=False)
+            mask = _additive_mask("MultiheadAttention: attn_mask", attn_mask, q.dtype, False)
             every = (*batch, self.num_heads, length, keys)
             if mask.shape not in ((length, keys), (math.prod(every[:-2]), length, keys)):
                 raise ValueError(
@@ -243,7 +252,7 @@ class MultiheadAttention(Module):
                 )
             masks.append(mask if mask.ndim == 2 else mask.reshape(*every))
         if key_padding_mask is not None:
-            mask = _added("MultiheadAttention", key_padding_mask, q.dtype, allowed=False)
+            mask = _additive_mask("MultiheadAttention: key_padding_mask", key_padding_mask, q.dtype, allowed=False)
             if mask.shape != (*batch, keys):
                 raise ValueError(
                     f"MultiheadAttention: key_padding_mask must have shape {(*batch, keys)}, got {mask.shape}"
@@ -371,7 +380,7 @@ class PositionalEncoding(Module):
     """
 
     def __init__(self, d_model, dropout=0.1, batch_first=False):
-        positional_encoding(1, d_model)
+        positional_encoding(1, d_model)  # which checks d_model
         self.d_model, self.dropout, self.batch_first = d_model, Dropout(dropout), batch_first
 
     def forward(self, input):
@@ -383,23 +392,3 @@ class PositionalEncoding(Module):
         length = x.shape[1] if self.batch_first and x.ndim == 3 else x.shape[0]
         position = positional_encoding(length, self.d_model).astype(x.dtype)
         return self.dropout(x + (position if self.batch_first or x.ndim == 2 else position[:, None]))
-
-
-def positional_encoding(length, d_model):
-    """Return PE with PE[t, 2i] = sin(t / 10000^(2i/E)) and PE[t, 2i + 1] = cos of the same, as an array (length, E).
-
-    A shift in time turns each pair of columns by an angle, whatever t is. Source: Vaswani et al. (2017).
-
-    Raises:
-        ValueError: if ``length`` or ``d_model`` is not a positive integer, or ``d_model`` is odd.
-
-    >>> positional_encoding(2, 4).round(4)
-    array([[0.    , 1.    , 0.    , 1.    ],
-           [0.8415, 0.5403, 0.01  , 1.    ]])
-    """
-    encoding = empty("positional_encoding", length=length, d_model=d_model)
-    if d_model % 2:
-        raise ValueError(f"positional_encoding: d_model must be even, got {d_model}")
-    angles = np.arange(length)[:, None] / 10000 ** (np.arange(0, d_model, 2) / d_model)
-    encoding[:, 0::2], encoding[:, 1::2] = np.sin(angles), np.cos(angles)
-    return encoding

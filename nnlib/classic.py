@@ -21,7 +21,7 @@ class McCullochPitts:
         threshold: θ, an integer.
 
     Raises:
-        ValueError: if they are no integers.
+        ValueError: if they are not integers.
 
     >>> both = McCullochPitts([1, 1], threshold=2)
     >>> both([[0, 0], [0, 1], [1, 0], [1, 1]])
@@ -94,7 +94,8 @@ class HebbianMemory:
     Storing x ∈ {−1, 1}ⁿ adds x xᵀ to W, but connects no unit with itself. Recalling lets each unit follow what it
     receives, s_i ← sign(Σ_j w_ij s_j); a unit that receives 0 stays. One unit at a time, the energy E = −½ sᵀW s falls
     with every change, so that recall comes to rest; all at once, it may go to and fro between two states for ever.
-    Of random patterns, about 0.14 n can be held. Source: Hebb (1949), Hopfield (1982).
+    Of random patterns, about 0.138 n can be held. Source: Hebb (1949), Hopfield (1982), Amit, Gutfreund and Sompolinsky
+    (1985).
 
     Args:
         size: n, the number of units.
@@ -104,7 +105,7 @@ class HebbianMemory:
         path: the states of the last recall, the first as given, then one after each change.
 
     Raises:
-        ValueError: if ``size`` is no positive integer.
+        ValueError: if ``size`` is not a positive integer.
     """
 
     def __init__(self, size):
@@ -156,9 +157,11 @@ class HebbianMemory:
 
     def _signs(self, name, values):
         x = np.asarray(values, dtype=float)
-        if x.ndim not in (1, 2) or x.shape[-1] != len(self.weight) or not np.isin(x, (-1, 1)).all():
-            n = len(self.weight)
-            raise ValueError(f"{name} must be −1 and 1 in the shape ({n},) or (patterns, {n}), got shape {x.shape}")
+        n = len(self.weight)
+        if x.ndim not in (1, 2) or x.shape[-1] != n:
+            raise ValueError(f"{name} must have shape ({n},) or (patterns, {n}), got {x.shape}")
+        if not np.isin(x, (-1, 1)).all():
+            raise ValueError(f"{name} must be −1 and 1, got {sorted(set(x.ravel().tolist()) - {-1, 1})}")
         return x
 
 
@@ -166,8 +169,9 @@ class Perceptron:
     """Rosenblatt's learning machine: one neuron with a step, corrected whenever it is wrong.
 
     It predicts ŷ = 1 where z = w·x + b ≥ 0, else 0, and after each example sets w ← w + η(y − ŷ)x and
-    b ← b + η(y − ŷ). If some line separates the classes, it makes at most (R/γ)² mistakes in all.
-    Source: Rosenblatt (1958), Novikoff (1962).
+    b ← b + η(y − ŷ). If some line separates the classes, it makes at most (R/γ)² mistakes in all, where R is
+    the greatest length of a row (x, 1), and γ the least distance of these rows from a plane through the origin that
+    separates them. Source: Rosenblatt (1958), Novikoff (1962).
 
     Args:
         lr: the learning rate η > 0. From w = 0 it only scales w and b, and changes no prediction.
@@ -177,7 +181,7 @@ class Perceptron:
 
     Attributes:
         weight: w, shape (features,).
-        bias: b.
+        bias: the number b.
         updates: a dictionary for each correction: ``epoch`` (from 1), ``index`` of the example, ``weight`` and ``bias``
             after it.
         mistakes: corrections in each epoch.
@@ -255,7 +259,7 @@ class RBM:
         errors: mean squared error of the reconstructions in each epoch of :meth:`fit`.
 
     Raises:
-        ValueError: if a number of units is no positive integer.
+        ValueError: if a number of units is not a positive integer.
     """
 
     def __init__(self, visible, hidden, generator=None):
@@ -311,7 +315,7 @@ class RBM:
         if X.ndim != 2 or X.shape[1] != len(self.visible_bias) or not len(X):
             raise ValueError(f"X must have shape (n, {len(self.visible_bias)}) with n ≥ 1, got {X.shape}")
         if not ((X >= 0) & (X <= 1)).all():
-            raise ValueError("X must lie between 0 and 1")
+            raise ValueError(f"X must lie in [0, 1], got values from {X.min():g} to {X.max():g}")
         integer("epochs", epochs), positive("lr", lr), integer("k", k), integer("batch_size", batch_size)
         for _ in range(epochs):
             for v, _ in batches(X, X, batch_size, generator=self.generator):

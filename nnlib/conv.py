@@ -13,8 +13,9 @@ import threading
 import numpy as np
 
 from nnlib import init
+from nnlib.checks import check_sizes
 from nnlib.functional import _floating, _ones
-from nnlib.layers import check_sizes, empty
+from nnlib.layers import empty
 from nnlib.module import Module, Parameter
 from nnlib.tensor import as_tensor, as_tensors, record
 
@@ -91,9 +92,9 @@ def _convolve(name, dims, input, weight, bias, stride, padding, dilation, groups
     while width > max(few, 64) and width % 2 == 0:
         width //= 2
 
-    def stacked(matrix):
-        """A view of a matrix as a stack of matrices of ``width`` columns."""
-        return matrix.reshape(*matrix.shape[:2], matrix.shape[2] // width, width).transpose(2, 0, 1, 3)
+    def stacked(a):
+        """A view of matrices as a stack of matrices of ``width`` columns."""
+        return a.reshape(*a.shape[:2], a.shape[2] // width, width).transpose(2, 0, 1, 3)
 
     bands = []  # of rows of places: where each is in y, its windows' pixels, and the shape of all of those
     for first in range(0, places[0], rows):
@@ -104,7 +105,7 @@ def _convolve(name, dims, input, weight, bias, stride, padding, dilation, groups
     def matrix(room):
         return room.reshape(groups, channels * window, room.shape[2] * row)  # (groups, pixels of a window, places · N)
 
-    def see(pixels, shape):
+    def unfolded(pixels, shape):
         room = _room(shape, y.dtype)
         for i, pixel in enumerate(pixels):
             room[:, i] = padded[pixel]
@@ -112,7 +113,7 @@ def _convolve(name, dims, input, weight, bias, stride, padding, dilation, groups
 
     y = np.empty((groups, outputs // groups, places[0] * row), np.result_type(x.data, w.data))
     for band, pixels, shape in bands:
-        np.matmul(filters, stacked(see(pixels, shape)), out=stacked(y[..., band]))
+        np.matmul(filters, stacked(unfolded(pixels, shape)), out=stacked(y[..., band]))
     y += b.data.reshape(groups, -1, 1)
 
     def lay(d):
@@ -130,7 +131,7 @@ def _convolve(name, dims, input, weight, bias, stride, padding, dilation, groups
 
     def grad_w(d):
         d = lay(d).swapaxes(1, 2)
-        grad = sum(see(pixels, shape) @ d[:, band] for band, pixels, shape in bands)
+        grad = sum(unfolded(pixels, shape) @ d[:, band] for band, pixels, shape in bands)
         return grad.swapaxes(1, 2).reshape(w.shape)
 
     return record(
@@ -243,7 +244,7 @@ def adaptive_avg_pool2d(input, output_size):
 
 
 def _averages(n, starts, stops):
-    """Return the matrix whose row i averages the elements from ``starts[i]`` to ``stops[i]``, of n and of 0 beyond."""
+    """Return the matrix whose row i averages elements ``starts[i]`` to ``stops[i]`` of n, with zeros around."""
     element = np.arange(n)
     return ((starts[:, None] <= element) & (element < stops[:, None])) / (stops - starts)[:, None]
 

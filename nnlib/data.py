@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nnlib.checks import integer
+from nnlib.checks import integer, not_negative
 from nnlib.settings import get_generator
 
 # Toy sets: X of shape (n, 2) and labels y of shape (n,)
@@ -27,14 +27,16 @@ def gaussians(n=100, centers=((-1.0, -1.0), (1.0, 1.0)), std=0.5, generator=None
         ValueError: if an argument is out of range.
     """
     centers = np.asarray(centers, dtype=float)
-    if centers.ndim != 2 or centers.shape[1] != 2:
-        raise ValueError(f"centers must have shape (classes, 2), got {centers.shape}")
+    if centers.ndim != 2 or centers.shape[1] != 2 or not len(centers):
+        raise ValueError(f"centers must have shape (classes, 2) with at least one class, got {centers.shape}")
+    not_negative("std", std)
     y = np.arange(integer("n", n)) % len(centers)
     return _jitter(centers[y], std, generator), y
 
 
 def moons(n=100, noise=0.1, generator=None):
     """Return n points on two half circles that reach into each other. Arguments as :func:`circles`."""
+    not_negative("noise", noise)
     y = np.arange(integer("n", n)) % 2
     angle = np.pi * get_generator(generator).random(n)
     X = np.stack([np.cos(angle), np.sin(angle)], axis=1)
@@ -56,6 +58,7 @@ def circles(n=100, noise=0.1, factor=0.5, generator=None):
     """
     if not 0 <= factor < 1:
         raise ValueError(f"factor must be in [0, 1), got {factor}")
+    not_negative("noise", noise)
     y = np.arange(integer("n", n)) % 2
     angle = 2 * np.pi * get_generator(generator).random(n)
     radius = np.where(y == 1, factor, 1.0)[:, None]
@@ -64,6 +67,7 @@ def circles(n=100, noise=0.1, factor=0.5, generator=None):
 
 def spiral(n=100, noise=0.05, turns=1.0, generator=None):
     """Return n points on two interleaved spirals of so many ``turns``. Other arguments as :func:`circles`."""
+    not_negative("noise", noise)
     y = np.arange(integer("n", n)) % 2
     radius = np.sqrt(get_generator(generator).random(n))
     angle = 2 * np.pi * turns * radius + np.pi * y
@@ -221,7 +225,7 @@ def standardize(X_train, *others):
         others: sets with the same features.
 
     Returns:
-        The arrays, in the same order.
+        The arrays, in the same order; a single one alone.
     """
     mean, varies = X_train.mean(axis=0), np.ptp(X_train, axis=0) > 0
     std = np.where(varies, X_train.std(axis=0), 1.0)
@@ -263,8 +267,6 @@ def _table(bunch, features):
 
 
 def _jitter(X, std, generator):
-    if not std >= 0:
-        raise ValueError(f"the standard deviation of the noise must be ≥ 0, got {std}")
     return X + std * get_generator(generator).normal(size=X.shape)
 
 

@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from nnlib import settings
+from nnlib.checks import fraction, not_negative, one_of
 from nnlib.tensor import as_tensor, as_tensors, dot_for, record
 
 # Activations: elementwise, any shape
@@ -74,7 +75,8 @@ def tanh(input):
 def silu(input):
     """Return z σ(z), also called Swish.
 
-    Derivative: σ(z)(1 + z(1 − σ(z))). Source: Ramachandran et al. (2017).
+    Derivative: σ(z)(1 + z(1 − σ(z))). Source: Hendrycks and Gimpel (2016),
+    Ramachandran et al. (2017).
     """
     z = _floating(input)
     s = _sigmoid(z.data)
@@ -92,20 +94,19 @@ def gelu(input, approximate="none"):
     Raises:
         ValueError: for any other ``approximate``.
     """
+    one_of("gelu: approximate", approximate, "none", "tanh")
     z = _floating(input)
     x = z.data
     if approximate == "none":
         from scipy.special import ndtr  # here, because importing SciPy takes longer than importing nnlib
 
         cdf = ndtr(x)
-        density = np.exp(-0.5 * x * x) / np.sqrt(2 * np.pi).astype(x.dtype)
+        density = np.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
         return record(x * cdf, (z, lambda d: d * (cdf + x * density)))
-    if approximate == "tanh":
-        c = float(np.sqrt(2 / np.pi))
-        t = np.tanh(c * (x + 0.044715 * x * x * x))
-        slope = c * (1 + 3 * 0.044715 * x * x)
-        return record(0.5 * x * (1 + t), (z, lambda d: d * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * slope)))
-    raise ValueError(f"approximate must be 'none' or 'tanh', got {approximate!r}")
+    c = math.sqrt(2 / math.pi)
+    t = np.tanh(c * (x + 0.044715 * x * x * x))
+    slope = c * (1 + 3 * 0.044715 * x * x)
+    return record(0.5 * x * (1 + t), (z, lambda d: d * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * slope)))
 
 
 def softplus(input):
@@ -248,12 +249,13 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
         eps: ε ≥ 0, which keeps the denominator from vanishing.
 
     Raises:
-        ValueError: if the shapes do not fit.
+        ValueError: if the shapes do not fit, or ``eps`` is negative.
     """
     x = _floating(input)
     shape = tuple(normalized_shape) if isinstance(normalized_shape, tuple | list) else (normalized_shape,)
     if not shape or x.shape[-len(shape) :] != shape:
         raise ValueError(f"layer_norm: input must end with the dimensions {shape}, got shape {x.shape}")
+    not_negative("layer_norm: eps", eps)
     gamma = _of_shape("layer_norm: weight", weight, np.ones(shape, x.dtype))
     beta = _of_shape("layer_norm: bias", bias, np.zeros(shape, x.dtype))
 
@@ -290,7 +292,8 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
         eps: ε ≥ 0, which keeps the denominator from vanishing.
 
     Raises:
-        ValueError: if the shapes do not fit, running values are missing, or a channel has only one value to train on.
+        ValueError: if the shapes do not fit, running values are missing, a channel has only one value to train on, or
+            ``eps`` is negative.
     """
     x = _floating(input)
     if x.ndim < 2:
@@ -301,6 +304,7 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
         raise ValueError(f"batch_norm: training needs more than 1 value per channel, got input of shape {x.shape}")
     if not training and (running_mean is None or running_var is None):
         raise ValueError("batch_norm: running_mean and running_var must be given when not training")
+    not_negative("batch_norm: eps", eps)
     gamma = _of_shape("batch_norm: weight", weight, np.ones(channels, x.dtype))
     beta = _of_shape("batch_norm: bias", bias, np.zeros(channels, x.dtype))
     running_mean = _of_shape("batch_norm: running_mean", running_mean, np.zeros(channels)).data
@@ -350,8 +354,7 @@ def dropout(input, p=0.5, training=True, generator=None):
         ValueError: if p is not between 0 and 1.
     """
     x = _floating(input)
-    if not 0 <= p <= 1:
-        raise ValueError(f"dropout: p must be between 0 and 1, got {p}")
+    fraction("dropout: p", p)
     if not training or p == 0:
         return x
     kept = settings.get_generator(generator).random(x.shape) >= p
@@ -413,7 +416,7 @@ def binary_cross_entropy(input, target, weight=None, reduction="mean"):
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
 
     Raises:
-        ValueError: if the shapes do not fit, or a probability lies outside [0, 1].
+        ValueError: if the shapes do not fit, a probability lies outside [0, 1], or for another ``reduction``.
     """
     p, y = _same_shape("binary_cross_entropy", input, target)
     if p.data.size and not (p.data.min() >= 0 and p.data.max() <= 1):
@@ -445,7 +448,7 @@ def binary_cross_entropy_with_logits(input, target, weight=None, reduction="mean
         pos_weight: a factor for the term of y alone, broadcast to that shape.
 
     Raises:
-        ValueError: if the shapes do not fit.
+        ValueError: if the shapes do not fit, or for another ``reduction``.
     """
     z, y = _same_shape("binary_cross_entropy_with_logits", input, target)
     positive = _factor("binary_cross_entropy_with_logits: pos_weight", pos_weight, z)
@@ -469,19 +472,18 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
         input: scores z, shape (N, C), or (N, C, d1, …).
         target: the right classes, integers in [0, C), shape (N,) or (N, d1, …); or probabilities, in the
             shape of ``input``.
-        weight: a factor for each class, shape (C,); the mean is then the weighted one.
+        weight: a factor for each class, shape (C,); of targets that are classes, the mean is then the weighted one.
         ignore_index: examples with this class count for nothing.
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
         label_smoothing: share ε of the target that is spread evenly over all classes, in [0, 1].
 
     Raises:
-        ValueError: if the shapes do not fit, or ``label_smoothing`` is out of range.
+        ValueError: if the shapes do not fit, ``label_smoothing`` is out of range, or for another ``reduction``.
         IndexError: if a class is out of range.
         TypeError: if classes are not integers.
     """
     z, y = _floating(input), as_tensor(target)
-    if not 0 <= label_smoothing <= 1:
-        raise ValueError(f"cross_entropy: label_smoothing must be between 0 and 1, got {label_smoothing}")
+    fraction("cross_entropy: label_smoothing", label_smoothing)
     per_class = _class_weights("cross_entropy", z, weight)
     shifted, exp, total = _exponentials(z.data, 1)
     if y.shape == z.shape and y.dtype.kind == "f":
@@ -668,8 +670,7 @@ def _reduce(loss, reduction, *inputs, n=None):
 
     ``inputs`` are pairs as for :func:`record`, whose functions start from the gradient of each element's loss.
     """
-    if reduction not in ("mean", "sum", "none"):
-        raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
+    one_of("reduction", reduction, "mean", "sum", "none")
     if reduction == "none":
         # a loss that has summed over the classes needs that dimension back
         return record(loss, *[(t, lambda d, t=t, g=g: g(d if d.ndim == t.ndim else d[:, None])) for t, g in inputs])

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from nnlib import settings
+from nnlib.checks import one_of
 
 
 def zeros_(tensor):
@@ -92,10 +93,11 @@ def kaiming_normal_(tensor, a=0.0, mode="fan_in", nonlinearity="leaky_relu", gen
 
 
 def orthogonal_(tensor, gain=1.0, generator=None):
-    """Fill with a random orthogonal matrix Q times ``gain``, and return the tensor: QᵀQ = 1, or QQᵀ = 1 if Q is wide.
+    """Fill with a random orthogonal matrix Q times ``gain``, and return the tensor: QᵀQ = I, or QQᵀ = I if Q is wide.
 
-    It keeps the length of a signal, and of a gradient, exactly. A tensor of more dimensions is filled as a matrix with
-    as many rows. Source: Saxe, McClelland and Ganguli (2014).
+    With gain 1, a square Q keeps the length of a signal and of a gradient exactly; a tall one only the signal's, a wide
+    one only the gradient's. A tensor of more dimensions is filled as a matrix with as many rows. Source: Saxe,
+    McClelland and Ganguli (2014).
 
     Args:
         tensor: a weight of at least two dimensions.
@@ -146,12 +148,11 @@ def fans(tensor):
     """
     if tensor.ndim < 2:
         raise ValueError(f"fan_in and fan_out need a weight of at least 2 dimensions, got shape {tensor.shape}")
-    receptive_field = int(np.prod(tensor.shape[2:]))
+    receptive_field = math.prod(tensor.shape[2:])
     return tensor.shape[1] * receptive_field, tensor.shape[0] * receptive_field
 
 
 def _kaiming_std(tensor, a, mode, nonlinearity):
-    if mode not in ("fan_in", "fan_out"):
-        raise ValueError(f"mode must be 'fan_in' or 'fan_out', got {mode!r}")
+    one_of("mode", mode, "fan_in", "fan_out")
     fan_in, fan_out = fans(tensor)
     return calculate_gain(nonlinearity, a) / math.sqrt(fan_in if mode == "fan_in" else fan_out)

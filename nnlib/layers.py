@@ -6,6 +6,7 @@ import numpy as np
 
 from nnlib import functional as F
 from nnlib import init, settings
+from nnlib.checks import check_sizes, fraction, one_of
 from nnlib.module import Module, Parameter
 from nnlib.tensor import as_tensor
 
@@ -66,9 +67,7 @@ class Dropout(Module):
     """
 
     def __init__(self, p=0.5):
-        if not 0 <= p <= 1:
-            raise ValueError(f"Dropout: p must be between 0 and 1, got {p}")
-        self.p = p
+        self.p = fraction("Dropout: p", p)
 
     def forward(self, input):
         return F.dropout(input, self.p, self.training)
@@ -284,9 +283,7 @@ class GELU(Module):
     """z Φ(z), with Φ the normal distribution function; see :func:`nnlib.functional.gelu`."""
 
     def __init__(self, approximate="none"):
-        if approximate not in ("none", "tanh"):
-            raise ValueError(f"GELU: approximate must be 'none' or 'tanh', got {approximate!r}")
-        self.approximate = approximate
+        self.approximate = one_of("GELU: approximate", approximate, "none", "tanh")
 
     def forward(self, input):
         return F.gelu(input, self.approximate)
@@ -334,10 +331,3 @@ def empty(owner, **sizes):
         shape = " × ".join(f"{name} = {size}" for name, size in sizes.items())
         raise ValueError(f"{owner}: {shape} would take {needed / 2**30:,.0f} GiB, more than 16 GiB")
     return np.empty(tuple(sizes.values()), dtype)
-
-
-def check_sizes(owner, least=1, **sizes):
-    """Refuse, with a ValueError, named sizes that are not integers ≥ ``least``."""
-    for name, size in sizes.items():
-        if not (type(size) is int or isinstance(size, np.integer)) or size < least:
-            raise ValueError(f"{owner}: {name} must be an integer ≥ {least}, got {size!r}")

@@ -1,14 +1,13 @@
 """Losses as modules: how wrong a prediction is, as one number to walk downhill on."""
 
 from nnlib import functional as F
+from nnlib.checks import one_of
 from nnlib.module import Module
 
 
 class _Loss(Module):
     def __init__(self, reduction="mean"):
-        if reduction not in ("mean", "sum", "none"):
-            raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
-        self.reduction = reduction
+        self.reduction = one_of("reduction", reduction, "mean", "sum", "none")
 
 
 class MSELoss(_Loss):

@@ -7,7 +7,7 @@ import copy
 import math
 from bisect import bisect_right
 
-from nnlib.checks import integer, not_negative
+from nnlib.checks import integer, not_negative, one_of
 from nnlib.module import LoadError
 
 
@@ -23,15 +23,17 @@ class LRScheduler:
         base_lrs: η₀ of each group.
 
     Raises:
-        TypeError: if ``optimizer`` is none.
+        TypeError: if ``optimizer`` is not an optimiser.
         ValueError: if a setting is out of range.
     """
 
     def __init__(self, optimizer):
         self._attach(optimizer)
-        self.base_lrs = [group.setdefault("initial_lr", group["lr"]) for group in optimizer.param_groups]
+        self.base_lrs = [group.get("initial_lr", group["lr"]) for group in optimizer.param_groups]
         self.last_epoch = -1
         self.step()
+        for group, base_lr in zip(optimizer.param_groups, self.base_lrs, strict=True):
+            group["initial_lr"] = base_lr
 
     def step(self):
         """Go to the next epoch: call it after the epoch's steps of the optimiser."""
@@ -249,7 +251,7 @@ class SequentialLR(LRScheduler):
         milestones: the epochs at which the second, third, … begin, in rising order: one fewer than schedules.
 
     Raises:
-        TypeError: if one of ``schedulers`` is no schedule that steps by itself.
+        TypeError: if one of ``schedulers`` is not a schedule that steps by itself.
         ValueError: if one belongs to another optimiser, or the milestones do not fit.
     """
 
@@ -320,10 +322,8 @@ class ReduceLROnPlateau(LRScheduler):
     def __init__(self, optimizer, mode="min", factor=0.1, patience=10, threshold=1e-4, threshold_mode="rel", cooldown=0,
                  min_lr=0.0, eps=1e-8):  # fmt: skip
         self._attach(optimizer)
-        if mode not in ("min", "max"):
-            raise ValueError(f"mode must be 'min' or 'max', got {mode!r}")
-        if threshold_mode not in ("rel", "abs"):
-            raise ValueError(f"threshold_mode must be 'rel' or 'abs', got {threshold_mode!r}")
+        one_of("mode", mode, "min", "max")
+        one_of("threshold_mode", threshold_mode, "rel", "abs")
         if not 0 <= factor < 1:
             raise ValueError(f"factor must be in [0, 1), got {factor}")
         self.min_lrs = [not_negative("min_lr", least) for least in _one_per_group("min_lr", min_lr, optimizer)]

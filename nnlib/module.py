@@ -3,7 +3,7 @@
 import numpy as np
 
 from nnlib import settings
-from nnlib.tensor import Tensor
+from nnlib.tensor import Tensor, _array
 
 
 class LoadError(ValueError):
@@ -111,8 +111,10 @@ class Module:
         """
         own = {name: _array(value) for name, value in self._named_state((Parameter, np.ndarray))}
         missing, unknown = own.keys() - state_dict.keys(), state_dict.keys() - own.keys()
-        if missing or unknown:
-            raise LoadError(f"state_dict lacks {sorted(missing)} and has unknown {sorted(unknown)}")
+        if missing:
+            raise LoadError(f"state_dict lacks {sorted(missing)}; it has {sorted(state_dict)}")
+        if unknown:
+            raise LoadError(f"state_dict has {sorted(unknown)}, which {type(self).__name__} has not")
         given = {name: np.asarray(_array(state_dict[name])) for name in own}
         for name, array in given.items():
             if array.shape != own[name].shape:
@@ -143,7 +145,10 @@ class Module:
                 value.zero_grad()
 
     def to(self, dtype):
-        """Convert parameters and floating-point buffers to ``dtype`` (float32 or float64), and return the module.
+        """Convert parameters, without their gradients, and floating-point buffers, and return the module.
+
+        Args:
+            dtype: float32 or float64.
 
         Raises:
             ValueError: for any other dtype.
@@ -190,7 +195,7 @@ class _Numbered(Module):
         setattr(self, str(i), module)
 
     def __iter__(self):
-        return (value for value in vars(self).values() if isinstance(value, Module))
+        return self.children()
 
     def __len__(self):
         return sum(1 for _ in self.children())
@@ -238,7 +243,3 @@ class ModuleList(_Numbered):
         """Add a module at the end, and return the list."""
         self._put(len(self), module)
         return self
-
-
-def _array(value):
-    return value.data if isinstance(value, Tensor) else value

@@ -31,6 +31,9 @@ class Optimizer:
         if not groups or not isinstance(groups[0], dict):
             groups = [{"params": groups}]
         self.defaults = defaults
+        for group in groups:
+            if "params" not in group:
+                raise ValueError(f"a group of parameters must have the key 'params', got {list(group)}")
         groups = [{**defaults, **group, "params": _parameter_list(group["params"])} for group in groups]
         parameters = [p for group in groups for p in group["params"]]
         if not all(group["params"] for group in groups):
@@ -52,7 +55,7 @@ class Optimizer:
         """Move every parameter that has a gradient."""
         for group, vectors in zip(self.param_groups, self._vectors, strict=True):
             names = self._slots(group)
-            for t, part in vectors.parts_with_gradients():
+            for t, part in vectors.begin_step():
                 state = {name: vectors.slot(name)[part] for name in names}
                 self._update(vectors.data[part], vectors.grad[part], state, t, group)
 
@@ -295,8 +298,9 @@ class Adam(Optimizer):
 
     def _check(self, group):
         super()._check(group)
-        if len(group["betas"]) != 2 or not all(0 <= beta < 1 for beta in group["betas"]):
-            raise ValueError(f"betas must be two numbers in [0, 1), got {group['betas']}")
+        betas = group["betas"]
+        if not isinstance(betas, tuple | list) or len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
+            raise ValueError(f"betas must be two numbers in [0, 1), got {betas}")
         not_negative("eps", group["eps"])
 
     def _slots(self, group):
@@ -366,8 +370,8 @@ class _Vectors:
             p.data, p._grad_buffer = (vector[part].reshape(p.shape) for vector in (self.data, self.grad))
             self.views.append((p, p.data, p._grad_buffer))
 
-    def parts_with_gradients(self):
-        """Return (t, slice) for the longest runs of parameters that have a gradient and are at the same step t."""
+    def begin_step(self):
+        """Count a step of each parameter with a gradient; return (t, slice) for the longest runs that are at step t."""
         for p, data, grad in self.views:
             if p.data is not data or p._grad_buffer is not grad:  # somebody gave a parameter a new array
                 self.gather()
@@ -421,8 +425,11 @@ def _parameter_list(params):
         raise TypeError("params must be an iterable of parameters, got a single tensor: put it in a list")
     params = list(params)
     for p in params:
-        if not isinstance(p, Tensor) or not p.is_leaf or not p.requires_grad:
-            raise TypeError(f"an optimizer takes leaf tensors that require gradients, got {type(p).__name__}")
+        if not isinstance(p, Tensor):
+            raise TypeError(f"an optimizer takes tensors, got {type(p).__name__}")
+        if not p.is_leaf or not p.requires_grad:
+            why = "does not require gradients" if p.is_leaf else "is the result of an operation"
+            raise TypeError(f"an optimizer takes leaf tensors that require gradients, got one of {p.shape} that {why}")
     return params
 
 

@@ -11,8 +11,9 @@ import numpy as np
 
 from nnlib import functional as F
 from nnlib import init
+from nnlib.checks import check_sizes, fraction, one_of
 from nnlib.functional import _floating, _rows, _sum_rows
-from nnlib.layers import check_sizes, empty
+from nnlib.layers import empty
 from nnlib.module import Module, Parameter
 from nnlib.tensor import as_tensor, record, record_jointly
 
@@ -39,10 +40,9 @@ def rnn(input, h_0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, nonlineari
     Raises:
         ValueError: if the shapes do not fit, there is no step, or for another ``nonlinearity``.
     """
-    if nonlinearity not in ("tanh", "relu"):
-        raise ValueError(f"rnn: nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}")
-    operands = x, h_0, w, u, b, c = _operands("rnn", 1, input, (h_0,), weight_ih, weight_hh, bias_ih, bias_hh)
-    z = _over_time(x.data, w.data, b.data + c.data)
+    one_of("rnn: nonlinearity", nonlinearity, "tanh", "relu")
+    operands = x, h_0, w, u, b_x, b_h = _operands("rnn", 1, input, (h_0,), weight_ih, weight_hh, bias_ih, bias_hh)
+    z = _over_time(x.data, w.data, b_x.data + b_h.data)
     recurrent = np.ascontiguousarray(u.data.T)
     h = np.empty((len(z) + 1, *h_0.shape), z.dtype)  # h_0 … h_L
     h[0] = h_0.data
@@ -95,7 +95,7 @@ def lstm(input, h_0, c_0, weight_ih, weight_hh, bias_ih=None, bias_hh=None):
     steps = len(gates)
     recurrent = np.ascontiguousarray((u.data * half[:, None]).T)
     half = np.tile(half, (len(h_0), 1))  # in full: faster than broadcasting at every step
-    rest, sigmoid, tanh = 1 - half, 2 - 2 * half, 2 * half - 1
+    rest, is_sigmoid, is_tanh = 1 - half, 2 - 2 * half, 2 * half - 1
     i, f, g, o = _by_gate(gates, 4)
     h = np.empty((steps + 2, *h_0.shape), gates.dtype)  # h_0 … h_L, and c_L behind them
     c = np.empty((steps + 1, *h_0.shape), gates.dtype)  # c_0 … c_L
@@ -124,9 +124,9 @@ def lstm(input, h_0, c_0, weight_ih, weight_hh, bias_ih=None, bias_hh=None):
             np.multiply(dc, c[t], out=d_f[t])
             np.multiply(dc, i[t], out=d_g[t])
             np.multiply(dh, tanh_c[t], out=d_o[t])
-            slope = sigmoid - gates[t]  # σ′ = σ(1 − σ), tanh′ = 1 − tanh²
+            slope = is_sigmoid - gates[t]  # σ′ = σ(1 − σ), tanh′ = 1 − tanh²
             slope *= gates[t]
-            slope += tanh
+            slope += is_tanh
             delta_t = delta[t]
             delta_t *= slope
             dh = delta_t.dot(u.data)
@@ -145,7 +145,8 @@ def gru(input, h_0, weight_ih, weight_hh, bias_ih=None, bias_hh=None):
 
     Gradients, from last step to first: dh = d_t + z_{t+1} ⊙ dh_{t+1} + W_hhᵀ δ_{t+1} and ν = dh ⊙ (1 − z)(1 − n²)
     give δ_t = (ν ⊙ (W_hh h_{t−1} + b_hh) r(1 − r), dh ⊙ (h_{t−1} − n) z(1 − z), ν ⊙ r); towards the input the last is
-    ν alone. Those of the weights then are as in :func:`.rnn`. Source: Cho et al. (2014).
+    ν alone. Those of the weights then are as in :func:`.rnn`. Source: Cho et al. (2014), where r multiplies the state
+    before W_hh does, not after it as here and in PyTorch.
 
     Args:
         input: x, shape (L, N, I): L steps of N sequences.
@@ -256,7 +257,7 @@ def _stack(tensors, dim):
     return record(stacked, *[(t, lambda d, i=i: d.take(i, axis=dim)) for i, t in enumerate(tensors)])
 
 
-def _backwards(tensor):
+def _flip(tensor):
     """Return the steps of a sequence from the last to the first."""
     return record(tensor.data[::-1], (tensor, lambda d: d[::-1]))
 
@@ -275,8 +276,7 @@ class _Recurrent(Module):
     ):
         name = type(self).__name__
         check_sizes(name, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
-        if not 0 <= dropout <= 1:
-            raise ValueError(f"{name}: dropout must be between 0 and 1, got {dropout}")
+        fraction(f"{name}: dropout", dropout)
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bias, self.batch_first, self.dropout, self.bidirectional = bias, batch_first, dropout, bidirectional
         rows, bound = {f"{self.gates} · hidden_size": self.gates * hidden_size}, 1 / math.sqrt(hidden_size)
@@ -304,8 +304,8 @@ class _Recurrent(Module):
                 kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
                 parameters = [getattr(self, f"{kind}_l{layer}{direction}", None) for kind in kinds]
                 before = [state[len(finals)] for state in states]
-                output, *last = self._step(_backwards(input) if direction else input, *before, *parameters)
-                outputs.append(_backwards(output) if direction else output)
+                output, *last = self._step(_flip(input) if direction else input, *before, *parameters)
+                outputs.append(_flip(output) if direction else output)
                 finals.append(last)
             input = outputs[0]
             if self.bidirectional:
@@ -324,10 +324,12 @@ class _Recurrent(Module):
             x = x.transpose(0, 1)
         shape = (self.num_layers * len(self._directions()), x.shape[1], self.hidden_size)
         given = shape[::2] if single else shape
-        states = [np.zeros(given)] * self.states if hx is None else hx if self.states > 1 else (hx,)
+        states = hx if self.states > 1 else (hx,)
+        if hx is None:
+            states = [np.zeros(given)] * self.states
         if len(states) != self.states or any(np.shape(state) != given for state in states):
             raise ValueError(
-                f"{name}: hx must hold {self.states} of shape {given}, got {[np.shape(s) for s in states]}"
+                f"{name}: hx must hold {self.states} state(s) of shape {given}, got {[np.shape(s) for s in states]}"
             )
         output, finals = self._run(x, [as_tensor(state).reshape(*shape) for state in states])
         if single:
@@ -358,7 +360,8 @@ class RNN(_Recurrent):
         num_layers: layers K.
         nonlinearity: f, ``"tanh"`` or ``"relu"``.
         bias: whether to add b_ih and b_hh.
-        batch_first: whether sequences, and the states returned, have shape (N, L, …) instead of (L, N, …).
+        batch_first: whether the sequences read and returned have shape (N, L, …) instead of (L, N, …); the states to
+            start from, and the last ones, are as without.
         dropout: share of what a layer reads from the one before that is dropped while training, in [0, 1].
         bidirectional: whether each layer also reads from the end to the beginning: D = 2, otherwise 1.
 
@@ -383,8 +386,7 @@ class RNN(_Recurrent):
         dropout=0.0,
         bidirectional=False,
     ):
-        if nonlinearity not in ("tanh", "relu"):
-            raise ValueError(f"RNN: nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}")
+        one_of("RNN: nonlinearity", nonlinearity, "tanh", "relu")
         super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional)
         self.nonlinearity = nonlinearity
 

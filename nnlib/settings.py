@@ -4,6 +4,8 @@ from contextlib import ContextDecorator
 
 import numpy as np
 
+from nnlib.checks import integer
+
 _default_dtype = np.dtype(np.float64)
 _grad_enabled = True
 _generator = np.random.default_rng()
@@ -80,15 +82,10 @@ def manual_seed(seed):
         The new ``numpy.random.Generator``.
 
     Raises:
-        ValueError: if the seed is negative.
-        TypeError: if it is not an integer.
+        ValueError: if the seed is not such an integer.
     """
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
-        raise TypeError(f"seed must be an integer ≥ 0, got {seed!r}")
-    if seed < 0:
-        raise ValueError(f"seed must be an integer ≥ 0, got {seed}")
     global _generator
-    _generator = np.random.default_rng(seed)
+    _generator = np.random.default_rng(integer("seed", seed, least=0))
     return _generator
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from nnlib import settings
 
-_born, _birth = count(), attrgetter("_born")
+_births, _birth = count(), attrgetter("_born")
 
 
 class Tensor:
@@ -65,7 +65,7 @@ class Tensor:
         self.requires_grad = requires_grad
         self._inputs = inputs  # pairs: a tensor, and the function from this one's gradient to that one's
         self._keep_grad = False
-        self._born = next(_born)
+        self._born = next(_births)
 
     # What it is
 
@@ -108,8 +108,9 @@ class Tensor:
         return Tensor(self.data)
 
     def to(self, dtype):
-        """Return the same numbers in another dtype; their gradient comes back in this one."""
-        return record(self.data.astype(dtype, copy=False), (self, lambda d: d.astype(self.dtype)))
+        """Return the same numbers in another dtype; their gradient comes back in this one; integers have none."""
+        data = self.data.astype(dtype, copy=False)
+        return record(data, (self, lambda d: d.astype(self.dtype))) if data.dtype.kind == "f" else Tensor(data)
 
     def numpy(self):
         """Return the NumPy array.
@@ -329,7 +330,7 @@ class Tensor:
     def max(self, dim=None, keepdim=False):
         """Return the largest element over ``dim``; elements that tie share the gradient equally.
 
-        ``dim`` and ``keepdim`` as in :meth:`sum`.
+        ``dim`` and ``keepdim`` as in :meth:`sum`. With ``dim`` this is PyTorch's ``amax``: no positions come with it.
         """
         spread = self._spread(dim, keepdim)
         largest = self.data.max(axis=dim, keepdims=True)
@@ -389,7 +390,7 @@ class Tensor:
 
         return record(self.data[index], (self, scatter))
 
-    # Comparisons: no gradients, and equal to no one's surprise when used in a `set` or as a key
+    # Comparisons: element by element, without gradients; as a key, a tensor is equal to itself only
 
     def __eq__(self, other):
         return Tensor(self.data == _array(other))

@@ -50,7 +50,7 @@ def fit(model, data, loss_fn, optimizer, epochs, *, batch_size=32, metric=None, 
 
     Args:
         model: a module; it is left in evaluation mode.
-        data: (X, y), arrays with as many rows.
+        data: (X, y), arrays with the same number of rows.
         loss_fn: a loss that is a mean over the batch, such as ``nn.MSELoss()``.
         optimizer: the optimiser of the model's parameters.
         epochs: passes over the data, ≥ 1; those before a resumed checkpoint count.
@@ -70,7 +70,8 @@ def fit(model, data, loss_fn, optimizer, epochs, *, batch_size=32, metric=None, 
         The :class:`.History`, of all epochs.
 
     Raises:
-        FloatingPointError: if a loss is not finite; it names epoch and batch; the weights are those before it.
+        FloatingPointError: if a loss is not finite. For a loss of training it names epoch and batch, and the weights
+            are those before its step; for one of validation it names the epoch.
         LoadError: if the checkpoint is not one of such a training; nothing is changed.
         ValueError: if an argument is out of range; nothing is changed.
     """
@@ -143,8 +144,8 @@ def evaluate(model, data, *measures, batch_size=256):
     """Return the means of measures over data, with the model in evaluation mode and nothing recorded.
 
     Args:
-        model: a module; it comes back in the mode it was in.
-        data: (X, y), arrays with as many rows.
+        model: a module; it and all below come back in the modes they were in.
+        data: (X, y), arrays with the same number of rows.
         measures: functions of (output, y) that return a mean over a batch: losses, :func:`accuracy`.
         batch_size: rows to compute at a time, ≥ 1.
 
@@ -152,7 +153,7 @@ def evaluate(model, data, *measures, batch_size=256):
         A number; a list of them for several measures.
     """
     X, y = _checked("data", data)
-    training = model.training
+    modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
         with no_grad():
@@ -161,7 +162,8 @@ def evaluate(model, data, *measures, batch_size=256):
                 output = model(Tensor(x))
                 totals += len(x) * np.array([float(measure(output, Tensor(target))) for measure in measures])
     finally:
-        model.train(training)
+        for module, mode in modes:
+            module.training = mode
     means = (totals / len(X)).tolist()
     return means if len(measures) > 1 else means[0]
 
@@ -239,4 +241,4 @@ def _checked(name, data):
 
 def _require_finite(loss, name):
     if not math.isfinite(loss):
-        raise FloatingPointError(f"{name} is {loss}: a lower learning rate or clip_grad_norm may help")
+        raise FloatingPointError(f"{name} is {loss}: if the data are finite, a lower lr or clip_grad_norm may help")

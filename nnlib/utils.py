@@ -80,7 +80,7 @@ def clip_grad_norm_(parameters, max_norm):
     """
     _require_positive("max_norm", max_norm)
     gradients = _gradients(parameters)
-    norm = float(np.sqrt(sum(float((g * g).sum()) for g in gradients)))
+    norm = math.sqrt(sum(float((g * g).sum()) for g in gradients))
     factor = max_norm / (norm + 1e-6)  # PyTorch's guard against dividing by 0
     if factor < 1:
         for g in gradients:
@@ -89,11 +89,11 @@ def clip_grad_norm_(parameters, max_norm):
 
 
 def clip_grad_value_(parameters, clip_value):
-    """Hold each element of each gradient between −``clip_value`` and ``clip_value``.
+    """Hold each element of each gradient between −c and c.
 
     Args:
         parameters: a tensor, or several; those without a gradient are passed over.
-        clip_value: the greatest size, > 0.
+        clip_value: the greatest size c, > 0.
 
     Raises:
         ValueError: if ``clip_value`` is not a positive number.
@@ -196,8 +196,13 @@ def _without_arrays(value, name, arrays):
         value = value.item()
     if value is None or isinstance(value, str | int | float):
         return value
+    if isinstance(value, dict):
+        what = f"a dictionary with the keys {list(value)}"
+    else:
+        what = f"an array of {value.dtype}" if isinstance(value, np.ndarray) else type(value).__name__
     raise TypeError(
-        f"save() takes arrays, numbers, text, and dictionaries and lists of them, got {type(value).__name__}"
+        "save() takes arrays of numbers, numbers, text, lists of them, and dictionaries of them whose keys are text or "
+        f"integers, got {what}"
     )
 
 

@@ -160,13 +160,19 @@ class Explorer(anywidget.AnyWidget):
 
     def _evaluate(self, literals):
         """Compute every state and pack the results."""
-        axes = [range(len(control.values)) for control in self.controls]
-        names = [control.name for control in self.controls]
-        states = [dict(zip(names, index, strict=True)) for index in itertools.product(*axes)]
+        states = self._states()
         results = [self._compute(**self._values(state)) for state in states]
-        return self._packed([len(axis) for axis in axes], states, results, literals)
+        return self._packed(states, results, literals)
 
-    def _packed(self, shape, states, results, literals):
+    def _states(self):
+        """Return every combination of the controls' positions."""
+        names, axes = [control.name for control in self.controls], [range(n) for n in self._shape()]
+        return [dict(zip(names, index, strict=True)) for index in itertools.product(*axes)]
+
+    def _shape(self):
+        return [len(control.values) for control in self.controls]
+
+    def _packed(self, states, results, literals):
         for state, result in zip(states, results, strict=True):
             if result.keys() != results[0].keys():
                 came, first = sorted(result), sorted(results[0])
@@ -184,7 +190,7 @@ class Explorer(anywidget.AnyWidget):
                   for m in marks if isinstance(m, Heatmap) and not m.format}  # fmt: skip
         images = {key: limits for key, limits in images.items() if key not in read}
         shown = [{key: value for key, value in result.items() if key in used} for result in results]
-        return Grid(shape, [r | literals | s for r, s in zip(shown, says, strict=True)], read, images)
+        return Grid(self._shape(), [r | literals | s for r, s in zip(shown, says, strict=True)], read, images)
 
     def _used_names(self, known):
         """The names of the results that are shown; the others are not stored."""
@@ -288,17 +294,14 @@ class Steps(Explorer):
         super().__init__(frame, controls, panels, readouts, title=title, name=name, says=says, alt=alt)
 
     def _evaluate(self, literals):
-        axes = [range(len(control.values)) for control in self.controls]
-        names = [control.name for control in self.controls]
-        states = [dict(zip(names, index, strict=True)) for index in itertools.product(*axes)]
+        states = self._states()
         runs = [self._run(**self._values(state)) for state in states]
         if not all(runs):
             raise ValueError(f"run must return one frame or more, got none at {self._values(states[runs.index([])])}")
         longest = max(map(len, runs))
         self.controls.append(StepControl(longest))
         frames = [run[min(step, len(run) - 1)] | {"#last": len(run) - 1} for run in runs for step in range(longest)]
-        states = [state | {"step": step} for state in states for step in range(longest)]
-        return self._packed([*map(len, axes), longest], states, frames, literals)
+        return self._packed(self._states(), frames, literals)
 
     def _possible(self, state):
         last = self._grid.read("#last", [state[control.name] for control in self.controls])

@@ -121,7 +121,7 @@ def updates():
 
 def gates():
     """The perceptron learns a logic gate from its truth table, or goes round in a cycle with XOR."""
-    X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    X, _ = nn.data.xor()
     truths = {"AND": [0, 0, 0, 1], "OR": [0, 1, 1, 1], "NAND": [1, 1, 1, 0], "XOR": [0, 1, 1, 0]}
     box = (-1.6, 2.2)  # holds every line that XOR meets
 

@@ -94,12 +94,12 @@ def test_dropped_weights_are_made_up_for_by_the_others():
         (
             lambda q, k, v: F.scaled_dot_product_attention(q, k, v, np.ones((5, 4))),
             ValueError,
-            r"scaled_dot_product_attention: attn_mask must broadcast to \(2, 3, 4, 5\), got shape \(5, 4\)",
+            r"attn_mask must broadcast to \(2, 3, 4, 5\), got shape \(5, 4\)",
         ),
         (
             lambda q, k, v: F.scaled_dot_product_attention(q, k, v, np.ones((4, 5), int)),
             TypeError,
-            "scaled_dot_product_attention: .*got dtype int64",
+            "attn_mask must hold booleans or floating-point numbers, got dtype int64",
         ),
         (
             lambda q, k, v: F.scaled_dot_product_attention(q, k, v, None, 1.5),
@@ -111,11 +111,11 @@ def test_dropped_weights_are_made_up_for_by_the_others():
             ValueError,
             "not both",
         ),
-        (lambda q, k, v: attention_weights(q, k, np.ones((5, 4))), ValueError, "attention_weights: attn_mask must"),
+        (lambda q, k, v: attention_weights(q, k, np.ones((5, 4))), ValueError, "attn_mask must broadcast"),
         (
             lambda q, k, v: attention_weights(q, k, np.ones((4, 5), int)),
             TypeError,
-            "attention_weights: .*got dtype int64",
+            "attn_mask must hold .*got dtype int64",
         ),
         (
             lambda q, k, v: attention_weights(q, v),
@@ -224,7 +224,7 @@ def test_module_refuses_options_out_of_range(call, error, message):
         ),
         (lambda a, x: a(x[0], x, x), ValueError, "must have 2 or 3 dimensions, the last 6"),
         (lambda a, x: a(x, x, x[:, :3]), ValueError, "key and value must have one shape, and the batch size of query"),
-        (lambda a, x: a(x[:2], x, x), ValueError, "key and value must have one shape, and the batch size of query"),
+        (lambda a, x: a(x[:2], x, x), ValueError, r"the batch size of query, got query \(2, 4, 6\), key \(3, 4, 6\)"),
         (
             lambda a, x: a(x, x, x, attn_mask=np.ones((3, 3))),
             ValueError,
@@ -235,11 +235,15 @@ def test_module_refuses_options_out_of_range(call, error, message):
             ValueError,
             r"key_padding_mask must have shape \(3, 4\), got \(4, 3\)",
         ),
-        (lambda a, x: a(x, x, x, None, True, np.ones((4, 4), int)), TypeError, "MultiheadAttention: a mask must hold"),
+        (
+            lambda a, x: a(x, x, x, None, True, np.ones((4, 4), int)),
+            TypeError,
+            "MultiheadAttention: attn_mask must hold",
+        ),
         (
             lambda a, x: a(x, x, x, np.ones((3, 4), int)),
             TypeError,
-            "MultiheadAttention: a mask must hold booleans or floating-point numbers",
+            "MultiheadAttention: key_padding_mask must hold booleans or floating-point numbers",
         ),
     ],
 )

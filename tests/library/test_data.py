@@ -46,8 +46,14 @@ def test_toy_set_refuses_a_number_that_is_no_positive_integer(toy, n):
 @pytest.mark.parametrize("noise", [-0.1, np.nan])
 @pytest.mark.parametrize("toy", [data.moons, data.circles, data.spiral])
 def test_toy_set_refuses_a_negative_noise(toy, noise):
-    with pytest.raises(ValueError, match=f"must be ≥ 0, got {noise}"):
+    with pytest.raises(ValueError, match=f"noise must be a finite number ≥ 0, got {noise}"):
         toy(10, noise=noise)
+
+
+@pytest.mark.parametrize("std", [-0.1, np.nan])
+def test_clouds_refuse_a_negative_deviation(std):
+    with pytest.raises(ValueError, match=f"std must be a finite number ≥ 0, got {std}"):
+        data.gaussians(10, std=std)
 
 
 def test_gaussians_lie_around_their_centers():
@@ -73,9 +79,9 @@ def test_toy_set_has_100_points_by_default(toy):
     assert len(toy()[0]) == 100
 
 
-@pytest.mark.parametrize("centers", [[1, 2], [[1, 2, 3]], 5], ids=str)
+@pytest.mark.parametrize("centers", [[1, 2], [[1, 2, 3]], 5, np.ones((0, 2))], ids=str)
 def test_gaussians_refuse_centers_that_are_no_points(centers):
-    with pytest.raises(ValueError, match=r"centers must have shape \(classes, 2\), got \("):
+    with pytest.raises(ValueError, match=r"centers must have shape \(classes, 2\) with at least one class, got \("):
         data.gaussians(4, centers=centers)
 
 

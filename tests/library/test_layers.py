@@ -77,6 +77,13 @@ def test_layer_norm_adds_eps_to_the_variance_under_the_root():
     np.testing.assert_allclose(F.layer_norm([[-1.0, 1.0]], 2, eps=3.0).data, [[-0.5, 0.5]])  # ±1/√(1 + 3)
 
 
+@pytest.mark.parametrize("eps", [-1e-5, np.nan])
+@pytest.mark.parametrize("module", [nn.LayerNorm, nn.BatchNorm1d])
+def test_norms_refuse_a_negative_eps(module, eps):
+    with pytest.raises(ValueError, match=f"norm: eps must be a finite number ≥ 0, got {eps}"):
+        module(2, eps=eps)(np.ones((3, 2)))
+
+
 def test_batch_norm_adds_eps_to_the_variance_under_the_root():
     y = F.batch_norm([[-1.0], [1.0]], None, None, training=True, eps=3.0)
     np.testing.assert_allclose(y.data, [[-0.5], [0.5]])
@@ -290,6 +297,12 @@ def test_layer_norm_begins_with_scale_1_and_shift_0():
     norm = nn.LayerNorm((2, 3))
     np.testing.assert_array_equal(norm.weight.data, np.ones((2, 3)))
     np.testing.assert_array_equal(norm.bias.data, np.zeros((2, 3)))
+
+
+@pytest.mark.parametrize("p", [-0.1, 1.1, np.nan, "half", None])
+def test_dropout_refuses_what_is_no_probability(p):
+    with pytest.raises(ValueError, match=f"Dropout: p must be between 0 and 1, got {p!r}"):
+        nn.Dropout(p)
 
 
 def test_dropout_may_drop_everything():

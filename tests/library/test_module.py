@@ -95,7 +95,7 @@ def test_loading_fills_the_arrays_that_the_optimizer_holds():
     ("change", "message"),
     [
         (lambda state: state.pop("decoder.bias"), r"lacks \['decoder.bias'\]"),
-        (lambda state: state.update(extra=np.zeros(1)), r"unknown \['extra'\]"),
+        (lambda state: state.update(extra=np.zeros(1)), r"has \['extra'\], which Autoencoder has not"),
         (lambda state: state.update({"scale": np.zeros(2)}), r"scale must have shape \(1,\), got \(2,\)"),
         (lambda state: state.update({"scale": np.zeros(())}), r"scale must have shape \(1,\), got \(\)"),
         (lambda state: state.update({"scale": ["1"]}), "scale must hold numbers, got dtype <U1"),

@@ -346,10 +346,10 @@ def test_refuses_a_setting_that_is_no_finite_number_from_0_up(optimizer, setting
 
 
 @pytest.mark.parametrize(
-    "betas", [(1.0, 0.9), (0.9, 1.0), (-0.1, 0.9), (0.9, np.nan), (0.9,), (0.9, 0.9, 0.9)], ids=str
+    "betas", [(1.0, 0.9), (0.9, 1.0), (-0.1, 0.9), (0.9, np.nan), (0.9,), (0.9, 0.9, 0.9), 0.9], ids=str
 )
 def test_refuses_betas_that_are_no_two_numbers_below_1(betas):
-    with pytest.raises(ValueError, match=r"betas must be two numbers in \[0, 1\), got \("):
+    with pytest.raises(ValueError, match=r"betas must be two numbers in \[0, 1\), got "):
         nn.optim.Adam([leaf([1.0])], betas=betas)
 
 
@@ -404,13 +404,23 @@ def test_refuses_a_single_tensor():
 
 
 @pytest.mark.parametrize(
-    "item",
-    [np.ones(2), nn.Tensor([1.0]), leaf([1.0]) * 2, ("weight", leaf([1.0]))],
-    ids=["array", "constant", "result", "pair"],
+    ("item", "message"),
+    [
+        (np.ones(2), "takes tensors, got ndarray"),
+        (("weight", leaf([1.0])), "takes tensors, got tuple"),
+        (nn.Tensor([1.0]), r"leaf tensors that require gradients, got one of \(1,\) that does not require gradients"),
+        (leaf([1.0]) * 2, r"leaf tensors that require gradients, got one of \(1,\) that is the result of an operation"),
+    ],
+    ids=["array", "pair", "constant", "result"],
 )
-def test_refuses_what_is_no_leaf_that_requires_gradients(item):
-    with pytest.raises(TypeError, match=f"leaf tensors that require gradients, got {type(item).__name__}"):
+def test_refuses_what_is_no_leaf_that_requires_gradients(item, message):
+    with pytest.raises(TypeError, match=message):
         nn.optim.SGD([item], lr=0.1)
+
+
+def test_refuses_a_group_without_parameters():
+    with pytest.raises(ValueError, match=r"a group of parameters must have the key 'params', got \['lr'\]"):
+        nn.optim.SGD([{"params": leaf([1.0])}, {"lr": 0.1}])
 
 
 def test_refuses_parameters_of_two_dtypes_in_a_group():

@@ -188,11 +188,17 @@ X = np.ones((5, 4, 2))
             r"GRU: input must have shape \(N, L, 2\) or \(L, 2\), got \(2,\)",
         ),
         (lambda: nn.LSTM(2, 3)(X[:0]), r"lstm: input must have shape \(L, N, I\) with L ≥ 1, got \(0, 4, 2\)"),
-        (lambda: nn.GRU(2, 3)(X, np.ones((1, 1, 3))), r"GRU: hx must hold 1 of shape \(1, 4, 3\), got \[\(1, 1, 3\)\]"),
-        (lambda: nn.LSTM(2, 3)(X, np.ones((1, 4, 3))), r"LSTM: hx must hold 2 of shape \(1, 4, 3\), got \[\(4, 3\)\]"),
+        (
+            lambda: nn.GRU(2, 3)(X, np.ones((1, 1, 3))),
+            r"GRU: hx must hold 1 state\(s\) of shape \(1, 4, 3\), got \[\(1, 1, 3\)\]",
+        ),
+        (
+            lambda: nn.LSTM(2, 3)(X, np.ones((1, 4, 3))),
+            r"LSTM: hx must hold 2 state\(s\) of shape \(1, 4, 3\), got \[\(4, 3\)\]",
+        ),
         (
             lambda: nn.RNN(2, 3)(X[:, 0], np.ones((1, 1, 3))),
-            r"RNN: hx must hold 1 of shape \(1, 3\), got \[\(1, 1, 3\)\]",
+            r"RNN: hx must hold 1 state\(s\) of shape \(1, 3\), got \[\(1, 1, 3\)\]",
         ),
         (lambda: nn.RNN(2, 3, nonlinearity="elu"), "RNN: nonlinearity must be 'tanh' or 'relu', got 'elu'"),
         (lambda: nn.LSTM(2, 3, 2, dropout=1.5), "LSTM: dropout must be between 0 and 1, got 1.5"),

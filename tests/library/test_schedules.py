@@ -260,6 +260,14 @@ def test_refuses_a_bad_setting_and_leaves_the_rates(make, message):
     assert [group["lr"] for group in o.param_groups] == [1.0, 0.5]
 
 
+def test_refused_schedule_leaves_no_first_rate_behind():
+    o = optimizer(1.0)
+    with pytest.raises(ValueError):
+        lr_scheduler.LambdaLR(o, lambda t: -1)
+    o.param_groups[0]["lr"] = 0.1
+    assert lr_scheduler.ExponentialLR(o, 0.5).base_lrs == [0.1]
+
+
 def test_refuses_a_function_that_turns_negative_and_stays_in_its_epoch():
     schedule = lr_scheduler.LambdaLR(optimizer(), lambda t: 1 - t)
     schedule.step()

@@ -58,6 +58,11 @@ def test_to_gives_the_gradient_back_in_the_first_dtype():
     assert (y.dtype, x.grad.dtype) == (np.float64, np.float32)
 
 
+def test_to_integers_ends_the_record():
+    y = nn.Tensor([1.5, 2.0], requires_grad=True).to(int)
+    assert (y.tolist(), y.requires_grad) == ([1, 2], False)
+
+
 @pytest.mark.parametrize(
     ("data", "named"),
     [

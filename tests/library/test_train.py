@@ -234,7 +234,7 @@ def test_loss_that_is_not_finite_stops_naming_epoch_and_batch_and_moves_nothing(
         model = classifier()
         optimizer = nn.optim.SGD(model.parameters(), lr=0.1)
         if epochs == 5:
-            with pytest.raises(FloatingPointError, match="the loss of epoch 2, batch 3 is nan: a lower learning rate"):
+            with pytest.raises(FloatingPointError, match="the loss of epoch 2, batch 3 is nan: if the data are finite"):
                 nn.fit(model, (X, Y), loss_fn, optimizer, epochs, batch_size=8)
         else:
             for n_batches in (7, 2):
@@ -441,6 +441,13 @@ def test_evaluation_drops_nothing_out_and_leaves_the_mode():
     first, second = (nn.evaluate(model, VALIDATION, LOSS) for _ in range(2))
     assert first == second
     assert all(module.training for module in model.modules())
+
+
+def test_evaluation_leaves_each_part_in_its_own_mode():
+    model = classifier()
+    frozen = next(model.children()).eval()
+    nn.evaluate(model, VALIDATION, LOSS)
+    assert [module for module in model.modules() if not module.training] == [frozen]
 
 
 def test_evaluation_leaves_the_mode_when_a_measure_fails():
