@@ -204,7 +204,7 @@ def train_test_split(X, y, test_size=0.25, generator=None):
     Raises:
         ValueError: if the lengths differ, the share is out of range, or a part would be empty.
     """
-    _same_length(X, y)
+    X, y = _same_length(X, y)
     if not 0 < test_size < 1:
         raise ValueError(f"test_size must be in (0, 1), got {test_size}")
     tested = round(len(X) * test_size)
@@ -227,6 +227,7 @@ def standardize(X_train, *others):
     Returns:
         The arrays, in the same order; a single one alone.
     """
+    X_train, *others = map(np.asarray, (X_train, *others))
     mean, varies = X_train.mean(axis=0), np.ptp(X_train, axis=0) > 0
     std = np.where(varies, X_train.std(axis=0), 1.0)
     scaled = [(X - mean) / std for X in (X_train, *others)]
@@ -248,7 +249,7 @@ def batches(X, y, batch_size, shuffle=True, drop_last=False, generator=None):
     Raises:
         ValueError: if the lengths differ or the batch size is not a positive integer.
     """
-    _same_length(X, y)
+    X, y = _same_length(X, y)
     integer("batch_size", batch_size)
     n = len(X)
     order = get_generator(generator).permutation(n) if shuffle else np.arange(n)
@@ -271,5 +272,7 @@ def _jitter(X, std, generator):
 
 
 def _same_length(X, y):
+    X, y = np.asarray(X), np.asarray(y)
     if len(X) != len(y):
         raise ValueError(f"X has {len(X)} rows and y has {len(y)}; they must be the same")
+    return X, y

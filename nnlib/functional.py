@@ -675,7 +675,8 @@ def _reduce(loss, reduction, *inputs, n=None):
         # a loss that has summed over the classes needs that dimension back
         return record(loss, *[(t, lambda d, t=t, g=g: g(d if d.ndim == t.ndim else d[:, None])) for t, g in inputs])
     divisor = (loss.size if n is None else n) if reduction == "mean" else 1
-    return record(loss.sum() / divisor, *[(t, lambda d, g=g: g(d / divisor)) for t, g in inputs])
+    # where nothing counts, the mean is 0/0, but nobody has a share in it
+    return record(loss.sum() / divisor, *[(t, lambda d, g=g: g(d / (divisor or 1))) for t, g in inputs])
 
 
 # Operations whose modules stand beside them in files of their own

@@ -183,7 +183,7 @@ class BatchNorm1d(Module):
             raise ValueError(f"{type(self).__name__}: input must be laid out as {expected}, got shape {shape}")
         running, training, momentum = (self.running_mean, self.running_var), self.training, self.momentum
         if self.num_batches_tracked is None:
-            training = True
+            training, momentum = True, 0  # there is nothing to move
         elif momentum is None:
             momentum = 1 / (1 + int(self.num_batches_tracked))
         output = F.batch_norm(input, *running, self.weight, self.bias, training, momentum, self.eps)

@@ -189,7 +189,7 @@ class LinearLR(LRScheduler):
         return lr * self._factor(t) / (self._factor(t - 1) if t > 0 else 1)
 
     def _factor(self, t):
-        return self.start_factor + (self.end_factor - self.start_factor) * t / self.total_iters
+        return (self.start_factor * (self.total_iters - t) + self.end_factor * t) / self.total_iters
 
 
 class CosineAnnealingLR(LRScheduler):

@@ -43,6 +43,14 @@ class Module:
         """Compute the output; every module writes its own."""
         raise NotImplementedError(f"{type(self).__name__} must define forward()")
 
+    def __setattr__(self, name, value):
+        if isinstance(vars(self).get(name), Parameter) and not isinstance(value, Parameter | None):
+            raise TypeError(
+                f"{name} is a parameter of {type(self).__name__}: assign a Parameter or None, got "
+                f"{type(value).__name__}; to change its numbers, assign to {name}.data[...]"
+            )
+        super().__setattr__(name, value)
+
     # Looking inside
 
     def named_children(self):

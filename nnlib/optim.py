@@ -17,6 +17,8 @@ from nnlib.tensor import Tensor
 class Optimizer:
     """What all optimisers share: groups of parameters, each with its own settings in ``param_groups``.
 
+    From then on the parameters' ``data`` are new arrays, which lie in one: those taken before stay as they are.
+
     Args:
         params: parameters, or dictionaries ``{"params": …, "lr": …}`` for groups with settings of their own.
         defaults: the settings of groups that do not say otherwise.
@@ -67,6 +69,8 @@ class Optimizer:
         """
         groups, state = [], {}
         for group, vectors in zip(self.param_groups, self._vectors, strict=True):
+            for name in self._slots(group):
+                vectors.slot(name)
             first = sum(len(g["params"]) for g in groups)
             numbers = range(first, first + len(group["params"]))
             groups.append({**group, "params": list(numbers)})
@@ -357,6 +361,10 @@ class _Vectors:
         if name not in self.slots:
             self.slots[name] = np.zeros_like(self.data)
         return self.slots[name]
+
+    def __setstate__(self, state):  # of a copy, whose parameters are arrays of their own
+        vars(self).update(state)
+        self.gather()
 
     def gather(self):
         """Copy the parameters into the vector and make them views of it."""

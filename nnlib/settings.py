@@ -1,13 +1,14 @@
 """What is global in nnlib: the default dtype, gradient recording, the random generator, and how memory is kept."""
 
-from contextlib import ContextDecorator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import numpy as np
 
 from nnlib.checks import integer
 
 _default_dtype = np.dtype(np.float64)
-_grad_enabled = True
+_grad_enabled = ContextVar("grad_enabled", default=True)  # for each thread its own
 _generator = np.random.default_rng()
 
 # One large array, freed at once: from then on the C library of Linux keeps the memory of freed arrays for the next.
@@ -44,8 +45,9 @@ def floating_dtype(dtype):
     raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")
 
 
-class no_grad(ContextDecorator):
-    """Compute without recording, so that nothing is remembered for ``backward``.
+@contextmanager
+def no_grad():
+    """Compute without recording, so that nothing is remembered for ``backward``; also as a decorator, ``@no_grad()``.
 
     >>> import nnlib as nn
     >>> w = nn.Tensor([1.0, 2.0], requires_grad=True)
@@ -53,23 +55,16 @@ class no_grad(ContextDecorator):
     ...     print((w * 2).requires_grad)
     False
     """
-
-    def __init__(self):
-        self._outer = []  # a stack, because a decorated function may call itself
-
-    def __enter__(self):
-        global _grad_enabled
-        self._outer.append(_grad_enabled)
-        _grad_enabled = False
-
-    def __exit__(self, *exc):
-        global _grad_enabled
-        _grad_enabled = self._outer.pop()
+    before = _grad_enabled.set(False)
+    try:
+        yield
+    finally:
+        _grad_enabled.reset(before)
 
 
 def is_grad_enabled():
     """Return whether operations are being recorded for ``backward``."""
-    return _grad_enabled
+    return _grad_enabled.get()
 
 
 def manual_seed(seed):

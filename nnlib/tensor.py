@@ -25,7 +25,8 @@ class Tensor:
 
     Attributes:
         data: the NumPy array. Change it in place to update a parameter.
-        grad: a NumPy array of the same shape, or ``None`` before ``backward``. Gradients add up until cleared.
+        grad: a NumPy array of the same shape, or ``None`` before ``backward``. Gradients add up until cleared. Once an
+            optimiser has the tensor, the next gradient fills the same array again: to keep one, copy it.
 
     Raises:
         TypeError: if the data are not numbers, or integers shall have a gradient.
@@ -144,6 +145,9 @@ class Tensor:
     def __int__(self):
         return int(self.item())
 
+    def __format__(self, spec):
+        return object.__format__(self, spec) if self.ndim else format(self.item(), spec)
+
     def __repr__(self):
         numbers = np.array2string(self.data, precision=4, suppress_small=True, separator=", ", prefix="Tensor(")
         dtype = "" if self.dtype in (settings.get_default_dtype(), np.int64, bool) else f", dtype={self.dtype}"
@@ -156,7 +160,8 @@ class Tensor:
 
         Args:
             gradient: what to start from, in this tensor's shape; 1 for a tensor with one element.
-            retain_graph: keep the record, so that ``backward`` may be called again.
+            retain_graph: keep the record, so that ``backward`` may be called again; before any parameter is changed,
+                because the record shares their numbers.
 
         Raises:
             ValueError: if the tensor has several elements and no ``gradient`` of the same shape is given.
@@ -212,6 +217,8 @@ class Tensor:
             if grad is not self._grad_buffer:
                 self._grad_buffer[...] = grad
             self.grad = self._grad_buffer
+        elif self.dtype.kind != "f":
+            raise TypeError(f"only floating-point tensors can require gradients, got dtype {self.dtype}")
         else:
             self.grad = np.array(grad, dtype=self.dtype)
 
@@ -292,6 +299,32 @@ class Tensor:
         b, a = as_tensors(self, other)
         return a @ b
 
+    # In place: what no operation has made, such as a parameter, changes only where nothing is recorded
+
+    def __iadd__(self, other):
+        return self._become(self + other)
+
+    def __isub__(self, other):
+        return self._become(self - other)
+
+    def __imul__(self, other):
+        return self._become(self * other)
+
+    def __itruediv__(self, other):
+        return self._become(self / other)
+
+    def _become(self, result):
+        if not (self.is_leaf and self.requires_grad):
+            return result
+        if settings.is_grad_enabled():
+            raise RuntimeError(
+                "a leaf that requires gradients cannot change in place while operations are recorded: use no_grad()"
+            )
+        self.data[...] = result.data
+        return self
+
+    # Functions
+
     def exp(self):
         """Return eˣ, element by element: d(eˣ) = eˣ dx."""
         y = np.exp(self.data)
@@ -366,7 +399,8 @@ class Tensor:
         return record(self.data.swapaxes(dim0, dim1), (self, lambda d: d.swapaxes(dim0, dim1)))
 
     def permute(self, *dims):
-        """Return the tensor with its dimensions in the order ``dims``."""
+        """Return the tensor with its dimensions in the order ``dims``, several numbers or one tuple."""
+        dims = dims[0] if isinstance(dims[0], tuple | list) else dims
         back = np.argsort([dim % self.ndim for dim in dims])
         return record(self.data.transpose(dims), (self, lambda d: d.transpose(back)))
 
@@ -378,7 +412,7 @@ class Tensor:
     def __getitem__(self, index):
         index = _plain_index(index)
         parts = index if isinstance(index, tuple) else (index,)
-        repeats = any(isinstance(part, list | np.ndarray) for part in parts)
+        repeats = any(isinstance(part, list | tuple | np.ndarray) for part in parts)
 
         def scatter(d):
             grad = np.zeros(self.shape, self.dtype)

@@ -49,7 +49,7 @@ def fit(model, data, loss_fn, optimizer, epochs, *, batch_size=32, metric=None, 
         optimizer.step()
 
     Args:
-        model: a module; it is left in evaluation mode.
+        model: a module; between the epochs, and afterwards, it is in evaluation mode.
         data: (X, y), arrays with the same number of rows.
         loss_fn: a loss that is a mean over the batch, such as ``nn.MSELoss()``.
         optimizer: the optimiser of the model's parameters.
@@ -94,6 +94,7 @@ def fit(model, data, loss_fn, optimizer, epochs, *, batch_size=32, metric=None, 
     measures = [loss_fn] if metric is None else [loss_fn, metric]
     history, best = _resume(checkpoint, model, optimizer, scheduler) if resume else (History(), None)
     hidden = None if progress is None else not progress  # tqdm's None: unless in a terminal
+    model.eval()
     with tqdm(total=epochs, initial=len(history.loss), unit="epoch", disable=hidden) as bar:
         while len(history.loss) < epochs and not _stalled(history, patience):
             epoch = len(history.loss) + 1
@@ -113,11 +114,10 @@ def fit(model, data, loss_fn, optimizer, epochs, *, batch_size=32, metric=None, 
             bar.set_postfix(loss=f"{history.loss[-1]:.3g}", refresh=False)
             bar.update()
             answers = [callback(history) for callback in callbacks]
-            if any(answers):
+            if any(isinstance(answer, bool | np.bool_) and answer for answer in answers):
                 break
     if patience is not None and best is not None:
         model.load_state_dict(best)
-    model.eval()
     return history
 
 
@@ -126,17 +126,20 @@ def _train(model, data, measures, optimizer, epoch, batch_size, clip_grad_norm):
     loss_fn, *metrics = measures
     totals = np.zeros(len(measures))
     model.train()
-    for batch, (x, y) in enumerate(batches(*data, batch_size), start=1):
-        x, y = Tensor(x), Tensor(y)
-        output = model(x)
-        loss = loss_fn(output, y)
-        _require_finite(loss.item(), f"the loss of epoch {epoch}, batch {batch}")
-        optimizer.zero_grad()
-        loss.backward()
-        if clip_grad_norm is not None:
-            clip_grad_norm_(model.parameters(), clip_grad_norm)
-        optimizer.step()
-        totals += len(x) * np.array([float(loss), *(float(metric(output, y)) for metric in metrics)])
+    try:
+        for batch, (x, y) in enumerate(batches(*data, batch_size), start=1):
+            x, y = Tensor(x), Tensor(y)
+            output = model(x)
+            loss = loss_fn(output, y)
+            _require_finite(loss.item(), f"the loss of epoch {epoch}, batch {batch}")
+            optimizer.zero_grad()
+            loss.backward()
+            if clip_grad_norm is not None:
+                clip_grad_norm_(model.parameters(), clip_grad_norm)
+            optimizer.step()
+            totals += len(x) * np.array([float(loss), *(float(metric(output, y)) for metric in metrics)])
+    finally:
+        model.eval()
     return (totals / len(data[0])).tolist()
 
 

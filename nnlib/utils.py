@@ -182,7 +182,7 @@ def _without_arrays(value, name, arrays):
     if isinstance(value, Tensor):
         value = value.data
     if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
-        name = name or "array"
+        name = "".join(c if c.isprintable() else "?" for c in name[:1000]) or "array"  # what a zip can hold
         while name in arrays:
             name += "'"
         arrays[name] = value

@@ -43,6 +43,13 @@ def test_toy_set_refuses_a_number_that_is_no_positive_integer(toy, n):
         toy(n)
 
 
+def test_lists_are_taken_as_arrays():
+    X, y = [[0.0], [1.0], [2.0], [3.0]], [0, 1, 2, 3]
+    assert data.train_test_split(X, y)[0].shape == (3, 1)
+    assert [(a.tolist(), b.tolist()) for a, b in data.batches(X, y, 4, shuffle=False)] == [(X, y)]
+    np.testing.assert_allclose(data.standardize([[0.0], [2.0]]), [[-1.0], [1.0]])
+
+
 @pytest.mark.parametrize("noise", [-0.1, np.nan])
 @pytest.mark.parametrize("toy", [data.moons, data.circles, data.spiral])
 def test_toy_set_refuses_a_negative_noise(toy, noise):

@@ -82,6 +82,12 @@ def test_tuples_tensors_and_numpy_numbers_come_back_as_lists_arrays_and_numbers(
     assert_equal(nn.load(path), {"t": [1, np.array([2.0])], "n": 0.1, "i": 3})
 
 
+@pytest.mark.parametrize("name", ["a\0b", "\ud800", "a" * 70_000, ""], ids=["null", "surrogate", "long", "empty"])
+def test_names_that_no_zip_can_hold_come_back(path, name):
+    nn.save({name: np.arange(3), f"{name}2": 1.5}, path)
+    assert_equal(nn.load(path), {name: np.arange(3), f"{name}2": 1.5})
+
+
 def test_names_that_would_be_one_stay_two(path):
     tree = {"a/b": np.zeros(1), "a": {"b": np.ones(1)}, 0: np.ones(2), "0": np.zeros(2)}
     nn.save(tree, path)

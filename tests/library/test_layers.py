@@ -148,6 +148,8 @@ def test_batch_norm_without_running_values_uses_the_batch_in_evaluation(rng):
     module, x = nn.BatchNorm1d(3, track_running_stats=False), rng.normal(size=(4, 3))
     np.testing.assert_array_equal(module(x).data, module.eval()(x).data)
     assert list(module.state_dict()) == ["weight", "bias"]
+    alike = nn.BatchNorm1d(3, momentum=None, track_running_stats=False)
+    np.testing.assert_array_equal(module(x).data, alike(x).data)
 
 
 @pytest.mark.parametrize("momentum", [0.1, None])

@@ -165,6 +165,15 @@ def test_ignored_examples_change_nothing(rng):
     np.testing.assert_array_equal(scores.grad[1::2], 0)
 
 
+@pytest.mark.filterwarnings("ignore:invalid value")
+@pytest.mark.parametrize("function", [F.cross_entropy, F.nll_loss])
+def test_where_every_example_is_ignored_there_is_no_mean_and_no_gradient(function):
+    scores = nn.Tensor(SCORES, requires_grad=True)
+    loss = function(scores, [-100, -100])
+    loss.backward()
+    assert np.isnan(loss.item()) and not scores.grad.any()
+
+
 @pytest.mark.parametrize("ignored", range(3))
 @pytest.mark.parametrize("function", [F.cross_entropy, F.nll_loss])
 def test_any_class_may_be_ignored(function, ignored, rng):

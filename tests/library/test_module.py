@@ -113,6 +113,19 @@ def test_loading_refuses_what_does_not_fit_and_changes_nothing(change, message):
     assert_unchanged(model, before)
 
 
+@pytest.mark.parametrize(
+    "value", [np.ones((1, 2)), nn.Tensor([[1.0, 2.0]]), [[1.0, 2.0]]], ids=["array", "tensor", "list"]
+)
+def test_parameter_gives_way_to_a_parameter_only(value):
+    model = nn.Linear(2, 1)
+    weight = model.weight
+    with pytest.raises(TypeError, match=f"weight is a parameter of Linear: .* got {type(value).__name__}; to change"):
+        model.weight = value
+    assert model.weight is weight
+    model.weight, model.bias = nn.Parameter([[1.0, 2.0]]), None
+    assert [p.tolist() for p in model.parameters()] == [[[1, 2]]]
+
+
 def test_train_and_eval_reach_every_part():
     model = nn.Sequential(nn.Sequential(nn.Dropout()), nn.Linear(1, 1))
     assert model.eval() is model

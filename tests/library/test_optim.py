@@ -1,5 +1,8 @@
 """Optimisers: their rules by hand, and vectors of which the parameters stay views whatever happens to them."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -495,6 +498,39 @@ def test_descent_without_momentum_keeps_only_its_steps():
     optimizer = nn.optim.SGD([p])
     optimizer.step()
     assert optimizer.state_dict()["state"] == {0: {"step": 1}}
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))], ids=["copy", "pickle"]
+)
+def test_copy_of_model_and_optimizer_goes_on_by_itself(copied):
+    def step(model, optimizer):
+        optimizer.zero_grad()
+        model(np.ones((2, 3))).sum().backward()
+        optimizer.step()
+
+    first = nn.Linear(3, 2)
+    first = first, nn.optim.Adam(first.parameters(), lr=0.1)
+    step(*first)
+    second, before = copied(first), first[0].state_dict()
+    step(*second)
+    for name, array in before.items():
+        np.testing.assert_array_equal(first[0].state_dict()[name], array)
+    step(*first)
+    for name, array in first[0].state_dict().items():
+        np.testing.assert_array_equal(second[0].state_dict()[name], array)
+        assert (array != before[name]).all()
+
+
+def test_state_of_an_optimizer_that_was_given_momentum_between_steps_is_its_own():
+    p = leaf([1.0])
+    optimizer = nn.optim.SGD([p], lr=0.1)
+    p.grad = np.ones(1)
+    optimizer.step()
+    optimizer.param_groups[0]["momentum"] = 0.9
+    optimizer.load_state_dict(optimizer.state_dict())
+    optimizer.step()
+    assert p.tolist() == pytest.approx([0.8])
 
 
 def test_state_leaves_out_parameters_that_never_moved():

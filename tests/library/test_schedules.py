@@ -260,6 +260,18 @@ def test_refuses_a_bad_setting_and_leaves_the_rates(make, message):
     assert [group["lr"] for group in o.param_groups] == [1.0, 0.5]
 
 
+@pytest.mark.parametrize("total", [3, 7, 57])
+@pytest.mark.parametrize("start", [0.01, 0.05, 1 / 3, 1.0])
+def test_rate_that_falls_to_0_is_never_below(start, total):
+    o = optimizer(0.1)
+    schedule = lr_scheduler.LinearLR(o, start, 0.0, total)
+    rates = [o.param_groups[0]["lr"]]
+    for _ in range(total):
+        schedule.step()
+        rates.append(o.param_groups[0]["lr"])
+    assert min(rates[:-1]) > 0 and rates[-1] == 0
+
+
 def test_refused_schedule_leaves_no_first_rate_behind():
     o = optimizer(1.0)
     with pytest.raises(ValueError):

@@ -1,5 +1,7 @@
 """The record of a computation: what backward adds up, what it keeps, and when it refuses."""
 
+import operator
+import threading
 import weakref
 
 import numpy as np
@@ -167,6 +169,50 @@ def test_no_grad_decorates_a_function_that_calls_itself():
 
     descend(3)
     assert (leaf(1.0) * 2).requires_grad
+
+
+def test_no_grad_of_one_thread_is_not_that_of_another():
+    recorded = []
+    with nn.no_grad():
+        thread = threading.Thread(target=lambda: recorded.append((leaf(1.0) * 2).requires_grad))
+        thread.start()
+        thread.join()
+    assert recorded == [True]
+
+
+def test_leaf_changes_in_place_where_nothing_is_recorded():
+    x = w = leaf([1.0, 2.0])
+    held = w.data
+    with nn.no_grad():
+        w += 1.0
+        w *= [2.0, 3.0]
+        w -= nn.Tensor([0.0, 1.0])
+        w /= 4.0
+    assert w is x and w.is_leaf and w.requires_grad
+    assert w.data is held and held.tolist() == [1.0, 2.0]  # (1 + 1) · 2/4 and ((2 + 1) · 3 − 1)/4
+
+
+@pytest.mark.parametrize("change", [operator.iadd, operator.isub, operator.imul, operator.itruediv])
+def test_leaf_does_not_change_in_place_while_recording(change):
+    w = leaf([1.0, 2.0])
+    with pytest.raises(RuntimeError, match="cannot change in place while operations are recorded"):
+        change(w, 2.0)
+    assert w.tolist() == [1, 2]
+
+
+def test_what_an_operation_made_may_be_added_to():
+    x, total = leaf(3.0), nn.Tensor(0.0)
+    for _ in range(2):
+        total += x * x
+    total.backward()
+    assert (total.item(), x.grad) == (18, 12)
+
+
+def test_integers_that_shall_have_a_gradient_later_are_refused():
+    x = nn.Tensor([1, 2])
+    x.requires_grad = True
+    with pytest.raises(TypeError, match="only floating-point tensors can require gradients, got dtype int64"):
+        (x * 0.5).sum().backward()
 
 
 def test_chain_of_10000_operations_needs_no_recursion():

@@ -58,6 +58,18 @@ def test_to_gives_the_gradient_back_in_the_first_dtype():
     assert (y.dtype, x.grad.dtype) == (np.float64, np.float32)
 
 
+def test_number_is_formatted_as_one():
+    loss = nn.Tensor(0.12345, requires_grad=True)
+    assert (f"{loss:.2f}", f"{loss}") == ("0.12", "0.12345")
+    assert f"{nn.Tensor([0.5])}" == "Tensor([0.5])"
+
+
+def test_element_that_a_tuple_picks_twice_receives_both_gradients():
+    x = leaf(np.ones((2, 3)))
+    x[:, (0, 0, 1)].sum().backward()
+    assert x.grad.tolist() == [[2, 1, 0], [2, 1, 0]]
+
+
 def test_to_integers_ends_the_record():
     y = nn.Tensor([1.5, 2.0], requires_grad=True).to(int)
     assert (y.tolist(), y.requires_grad) == ([1, 2], False)
@@ -268,6 +280,7 @@ def test_reordered_dimensions_are_numpys_with_gradients(shape, data):
     x = data.draw(arrays(shape))
     dims = data.draw(st.permutations([d - len(shape) * (d % 2) for d in range(len(shape))]))
     np.testing.assert_array_equal(nn.Tensor(x).permute(*dims).data, x.transpose(dims))
+    np.testing.assert_array_equal(nn.Tensor(x).permute(tuple(dims)).data, x.transpose(dims))
     assert nn.utils.gradcheck(lambda x: (x.permute(*dims) * 2).transpose(0, -1).T.reshape(-1), leaf(x))
 
 

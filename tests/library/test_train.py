@@ -151,6 +151,27 @@ def test_callback_that_returns_true_ends_training():
     assert len(history.loss) == 3
 
 
+def test_callback_may_return_something_else():
+    _, history = trained(3, callbacks=[lambda h: "a picture"])
+    assert len(history.loss) == 3
+
+
+def test_model_is_in_evaluation_mode_between_epochs_and_when_training_was_interrupted():
+    model = classifier()
+
+    def interrupt(history):
+        assert not any(module.training for module in model.modules())
+        raise KeyboardInterrupt
+
+    def broken(output, y):
+        raise KeyboardInterrupt
+
+    for loss_fn, callbacks in ((LOSS, [interrupt]), (broken, [])):
+        with pytest.raises(KeyboardInterrupt):
+            nn.fit(model.train(), (X, Y), loss_fn, nn.optim.SGD(model.parameters()), 2, callbacks=callbacks)
+        assert not any(module.training for module in model.modules())
+
+
 def test_every_callback_is_called():
     called = []
     trained(1, callbacks=[lambda h: True, called.append])
