@@ -278,5 +278,5 @@ def test_linear_accepts_numpy_integers():
 
 
 def test_gelu_module_refuses_another_approximation():
-    with pytest.raises(ValueError, match="'none' or 'tanh', got 'erf'"):
+    with pytest.raises(ValueError, match="GELU: approximate must be 'none' or 'tanh', got 'erf'"):
         nn.GELU("erf")

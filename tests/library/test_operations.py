@@ -465,7 +465,7 @@ def test_slope_at_zero_is_the_one_from_the_left(activation):
 
 
 def test_gelu_refuses_another_approximation():
-    with pytest.raises(ValueError, match="'none' or 'tanh', got 'erf'"):
+    with pytest.raises(ValueError, match="gelu: approximate must be 'none' or 'tanh', got 'erf'"):
         F.gelu([1.0], approximate="erf")
 
 

@@ -319,6 +319,13 @@ def test_resuming_a_training_that_is_over_changes_nothing(tmp_path):
     assert_same_state(model.state_dict(), expected.state_dict())
 
 
+def test_patience_that_comes_after_the_last_epoch_leaves_the_weights(tmp_path):
+    options = {"validation": VALIDATION, "checkpoint": tmp_path / "run.npz"}
+    expected, _ = trained(2, **options)
+    model, _ = trained(2, patience=1, resume=True, **options)
+    assert_same_state(model.state_dict(), expected.state_dict())
+
+
 RUN = """
 import os, sys
 import numpy as np

@@ -36,6 +36,10 @@ def test_gradcheck_catches_a_wrong_gradient(gradient):
         nn.utils.gradcheck(operation(np.square, gradient), leaf([1.0, -2.0]))
 
 
+def test_gradcheck_takes_constants_of_any_kind():
+    assert nn.utils.gradcheck(lambda x, n, a: x**n * a, [leaf([1.0, -2.0]), 3, np.array([1.0, 5.0])])
+
+
 def test_gradcheck_names_the_input_the_element_and_both_numbers():
     half_right = operation(np.square, lambda d, x: d * [2.0, 5.0])
     with pytest.raises(ValueError, match=r"input 1 at \(1,\) is -?\d.*, differences give -?\d"):
