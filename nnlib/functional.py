@@ -75,8 +75,8 @@ def tanh(input):
 def silu(input):
     """Return z σ(z), also called Swish.
 
-    Derivative: σ(z)(1 + z(1 − σ(z))). Source: Hendrycks and Gimpel (2016),
-    Ramachandran et al. (2017).
+    Derivative: σ(z)(1 + z(1 − σ(z))). Source: Hendrycks and Gimpel (2016), Ramachandran et al.
+    (2017).
     """
     z = _floating(input)
     s = _sigmoid(z.data)

@@ -17,7 +17,7 @@ from nnlib.tensor import Tensor
 class Optimizer:
     """What all optimisers share: groups of parameters, each with its own settings in ``param_groups``.
 
-    From then on the parameters' ``data`` are new arrays, which lie in one: those taken before stay as they are.
+    It gives the parameters new arrays as their ``data``, which lie in one: arrays taken before stay as they are.
 
     Args:
         params: parameters, or dictionaries ``{"params": …, "lr": …}`` for groups with settings of their own.
@@ -70,7 +70,7 @@ class Optimizer:
         groups, state = [], {}
         for group, vectors in zip(self.param_groups, self._vectors, strict=True):
             for name in self._slots(group):
-                vectors.slot(name)
+                vectors.slot(name)  # zeros, if a setting that needs it came after the last step
             first = sum(len(g["params"]) for g in groups)
             numbers = range(first, first + len(group["params"]))
             groups.append({**group, "params": list(numbers)})

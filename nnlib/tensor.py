@@ -400,7 +400,7 @@ class Tensor:
 
     def permute(self, *dims):
         """Return the tensor with its dimensions in the order ``dims``, several numbers or one tuple."""
-        dims = dims[0] if isinstance(dims[0], tuple | list) else dims
+        dims = dims[0] if len(dims) == 1 and isinstance(dims[0], tuple | list) else dims
         back = np.argsort([dim % self.ndim for dim in dims])
         return record(self.data.transpose(dims), (self, lambda d: d.transpose(back)))
 

@@ -58,6 +58,10 @@ def test_to_gives_the_gradient_back_in_the_first_dtype():
     assert (y.dtype, x.grad.dtype) == (np.float64, np.float32)
 
 
+def test_number_has_no_dimensions_to_permute():
+    assert nn.Tensor(2.0).permute().item() == nn.Tensor(2.0).permute(()).item() == 2
+
+
 def test_number_is_formatted_as_one():
     loss = nn.Tensor(0.12345, requires_grad=True)
     assert (f"{loss:.2f}", f"{loss}") == ("0.12", "0.12345")
