@@ -569,6 +569,7 @@ def _standardize(rows, eps):
     average = np.full(rows.shape[1], 1 / max(rows.shape[1], 1), rows.dtype)  # a mean is a product with this
     mean = rows @ average
     centred = rows - mean[:, None]
+    centred -= (centred @ average)[:, None]  # what rounding left of the mean
     variance = (centred * centred) @ average
     deviation = np.sqrt(variance + eps)[:, None]
     centred /= deviation

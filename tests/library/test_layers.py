@@ -84,6 +84,14 @@ def test_norms_refuse_a_negative_eps(module, eps):
         module(2, eps=eps)(np.ones((3, 2)))
 
 
+@pytest.mark.parametrize("value", [0.1, 100.0, 1e4])
+@pytest.mark.parametrize("size", [3, 49, 282])
+def test_norms_of_equal_numbers_are_0_in_float32_too(size, value):
+    rows = np.full((2, size), value, np.float32)
+    for y in (F.layer_norm(rows, size), F.batch_norm(rows.T, None, None, training=True)):
+        np.testing.assert_allclose(y.data, 0, atol=1e-5)  # without a second look at the mean, up to 0.9
+
+
 def test_batch_norm_adds_eps_to_the_variance_under_the_root():
     y = F.batch_norm([[-1.0], [1.0]], None, None, training=True, eps=3.0)
     np.testing.assert_allclose(y.data, [[-0.5], [0.5]])
